@@ -1,0 +1,13 @@
+/** Pylog's public interface: everything an application may use, and nothing else. */
+
+export { type LogmanHandle, startLogman, type StartLogmanOptions } from "./launch/start-logman.ts";
+export { type LevelName, levels, type Threshold } from "./line/level.ts";
+export { type LogMethod, Pylog, pylog, type QueueInOptions } from "./logger/logger.ts";
+export { LogQueue, type PutOptions, type QueueItem } from "./logger/log-queue.ts";
+export type { LoggerOptions } from "./logger/options.ts";
+export { logman } from "./logman/logman.ts";
+export type { LogmanOptions } from "./logman/logman-options.ts";
+export { type ErrorCode, InvariantError, isRetryable, PylogError, type PylogErrorOptions } from "./shared/errors.ts";
+export type { Lane } from "./shared/lane.ts";
+export type { InboxMessage } from "./spool/inbox-message.ts";
+export type { ErrorRecord, Format } from "./spool/log-record.ts";

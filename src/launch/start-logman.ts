@@ -1,0 +1,144 @@
+/**
+ * Starts a logman in a process of its own.
+ *
+ * Many may start one at the same moment: whoever gets the lock `logman.starting` starts it, and leaves the lock to the
+ * new process, which frees it once it holds the lease (or dies). So there is one start at a time, without any pid.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { PylogError } from "../shared/errors.ts";
+import { ControlFile } from "../spool/control-file.ts";
+import { resolveCacheDir } from "../spool/cache-dir.ts";
+import { isLeaseHeld, leaseHeld, leaseHolder } from "../spool/lease.ts";
+import { spoolPaths } from "../spool/paths.ts";
+
+/** What the new process is told, as JSON in its arguments. */
+export interface LogmanProcessOptions {
+	readonly cacheDir: string;
+	readonly idleExitMs?: number;
+	readonly sync?: "interval" | "batch" | "never";
+	readonly syncIntervalMs?: number;
+}
+
+export type StartLogmanOptions = Partial<LogmanProcessOptions>;
+
+/** A logman that runs in a process of its own. */
+export interface LogmanHandle {
+	readonly pid: number;
+	/** Makes it drain and leave; resolves when it has. */
+	stop(): Promise<void>;
+	[Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Descriptor under which the new process finds the lock it inherits. */
+export const startingLockFd = 3;
+const readyTimeoutMs = 15_000;
+const lookIntervalMs = 5;
+
+/**
+ * Starts a logman for `cacheDir` and waits until it holds the lease. It outlives this process unless stopped.
+ *
+ * @throws PylogError PYLOG_LEASE_HELD when one runs already, PYLOG_LOGMAN_START_FAILED when it does not come up.
+ */
+export async function startLogman(options: StartLogmanOptions = {}): Promise<LogmanHandle> {
+	const cacheDir = resolveCacheDir(options.cacheDir);
+	ControlFile.open(cacheDir).close();
+	const { lease } = spoolPaths(cacheDir);
+	if (isLeaseHeld(lease)) throw leaseHeld(lease);
+	const child = spawnLogman({ ...options, cacheDir });
+	if (child === undefined) throw leaseHeld(lease);
+	await untilReady(child, lease);
+	return {
+		pid: child.process.pid as number,
+		stop: () => stopLogman(cacheDir),
+		[Symbol.asyncDispose]: () => stopLogman(cacheDir),
+	};
+}
+
+/** Starts a logman if none runs and nobody else is starting one. Never waits, never throws: the next call tries again. */
+export function startLogmanIfNone(options: LogmanProcessOptions): void {
+	try {
+		if (!isLeaseHeld(spoolPaths(options.cacheDir).lease)) spawnLogman(options)?.process.unref();
+	} catch {
+		// No descriptors, no memory for a process: what is logged waits in the spool.
+	}
+}
+
+/** Whether a logman runs or is being started. */
+export function isLogmanThere(cacheDir: string): boolean {
+	const { lease, starting } = spoolPaths(cacheDir);
+	return isLeaseHeld(lease) || isLocked(starting);
+}
+
+/**
+ * Makes the logman of `cacheDir` drain and leave, through a word in shared memory: no pid is involved, so it works
+ * across containers too. Resolves when it has left; `signal` ends the waiting only.
+ */
+export async function stopLogman(cacheDir: string, signal?: AbortSignal): Promise<void> {
+	const control = ControlFile.open(cacheDir);
+	try {
+		const { lease } = spoolPaths(cacheDir);
+		const holder = leaseHolder(lease);
+		while (isLeaseHeld(lease) && signal?.aborted !== true) {
+			// Another one that came after it is not meant.
+			if (leaseHolder(lease)?.started !== holder?.started) return;
+			control.store("stopWanted", 1);
+			control.doorbell.ring();
+			await pause(lookIntervalMs);
+		}
+	} finally {
+		control.close();
+	}
+}
+
+interface StartedProcess {
+	readonly process: ChildProcess;
+	/** What it said on stderr, in a file that is gone by now. */
+	readonly errors: () => string;
+}
+
+/** `undefined` when somebody else is starting one. */
+function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined {
+	const { starting } = spoolPaths(options.cacheDir);
+	const lock = FileLock.tryAcquire(starting);
+	if (lock === undefined) return undefined;
+	const entry = fileURLToPath(new URL("../logman/main.js", import.meta.url));
+	const said = `${starting}.said`;
+	const errorsFd = openSync(said, "w", 0o600);
+	try {
+		const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
+			detached: true,
+			cwd: "/",
+			// NODE_OPTIONS may name an inspector's port or modules of the application; neither is the logman's.
+			env: { ...process.env, NODE_OPTIONS: "", ELECTRON_RUN_AS_NODE: "1" },
+			stdio: ["ignore", "ignore", errorsFd, lock.fd],
+		});
+		child.on("error", () => lock.release());
+		return { process: child, errors: () => readFileSync(said, "utf8").trim() };
+	} finally {
+		closeSync(errorsFd);
+		lock.closeOnly();
+	}
+}
+
+async function untilReady({ process: child, errors }: StartedProcess, lease: string): Promise<void> {
+	const giveUpMs = performance.now() + readyTimeoutMs;
+	while (leaseHolder(lease)?.pid !== child.pid || !isLeaseHeld(lease)) {
+		if (child.exitCode !== null || child.signalCode !== null || performance.now() > giveUpMs) {
+			throw new PylogError(
+				"PYLOG_LOGMAN_START_FAILED",
+				`The logman process ${child.pid ?? ""} did not take the lease: ${errors() || `exit status ${child.exitCode}`}`,
+				{ details: { pid: child.pid, exitCode: child.exitCode } },
+			);
+		}
+		await pause(lookIntervalMs);
+	}
+	child.unref();
+}
+
+function pause(ms: number): Promise<void> {
+	return new Promise((resolve) => setTimeout(resolve, ms));
+}

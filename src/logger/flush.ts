@@ -1,0 +1,47 @@
+/** Waiting until lines are in their file and on disk. */
+
+import { PylogError } from "../shared/errors.ts";
+import { parkedBytes } from "../spool/parked-file.ts";
+import type { SharedProducer } from "./shared-producer.ts";
+
+const firstPollMs = 1;
+const longestPollMs = 20;
+/** How long no logman may be seen before the wait is given up. */
+const patienceMs = 5000;
+
+/** Resolves when everything appended so far is on disk, `output` included. @throws PylogError see `Pylog.flush` */
+export async function flushLines(shared: SharedProducer, output: string): Promise<void> {
+	const producer = shared.producer;
+	const { control } = producer;
+	const goal = producer.counts();
+	let pollMs = firstPollMs;
+	let aloneSinceMs: number | undefined;
+	while (!producer.hasReached("durable", goal)) {
+		if (shared.ensureLogman()) aloneSinceMs = undefined;
+		else aloneSinceMs ??= performance.now();
+		if (aloneSinceMs !== undefined && (!shared.isAuto || performance.now() - aloneSinceMs > patienceMs))
+			throw noLogman(shared);
+		control.store("flushWanted", 1);
+		control.doorbell.ring();
+		await new Promise((resolve) => setTimeout(resolve, pollMs));
+		pollMs = Math.min(pollMs * 2, longestPollMs);
+	}
+	const waitingBytes = producer.isClosed ? 0 : parkedBytes(control.paths.parked, output);
+	if (waitingBytes > 0) throw isParked(output, waitingBytes, control.paths.errorLog);
+}
+
+function noLogman({ cacheDir }: SharedProducer): PylogError {
+	return new PylogError(
+		"PYLOG_NO_LOGMAN",
+		`No logman runs for ${cacheDir}; the lines wait there, nothing is lost. Start one: pylog start --cache-dir '${cacheDir}'.`,
+		{ details: { cacheDir } },
+	);
+}
+
+function isParked(output: string, waitingBytes: number, errorLog: string): PylogError {
+	return new PylogError(
+		"PYLOG_OUTPUT_PARKED",
+		`${output} can't be written; ${waitingBytes} bytes of lines wait for it, nothing is lost. See ${errorLog}.`,
+		{ details: { output, waitingBytes, errorLog } },
+	);
+}

@@ -1,0 +1,294 @@
+/**
+ * The queue itself, with the methods of the Python original: for programs that put finished lines into it, or take
+ * records out of it in the place of a logman.
+ */
+
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { threadId } from "node:worker_threads";
+import { levels } from "../line/level.ts";
+import { PylogError } from "../shared/errors.ts";
+import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
+import { resolveCacheDir } from "../spool/cache-dir.ts";
+import { CheckpointFile, readCheckpoint } from "../spool/checkpoint.ts";
+import { ControlFile } from "../spool/control-file.ts";
+import { Definition } from "../spool/definition.ts";
+import { Inbox } from "../spool/inbox.ts";
+import { Lease } from "../spool/lease.ts";
+import { type ErrorRecord, type LogRecord, recordFlags } from "../spool/log-record.ts";
+import { Producer } from "../spool/producer.ts";
+import { SpoolReader } from "../spool/spool-reader.ts";
+import { encodeError } from "./error-record.ts";
+
+export interface PutOptions {
+	/** File the message goes to; relative to the current directory. */
+	readonly logTo: string;
+	/** Printed below the message, causes included. */
+	readonly exception?: unknown;
+	/** Whether it goes before what waits in the normal lane. @default false */
+	readonly priority?: boolean;
+}
+
+/** What {@link LogQueue.get} takes out. */
+export interface QueueItem {
+	/** Place in the one order of the queue; 0 for a message that never was in it, but in the inbox. */
+	readonly queue: number;
+	readonly message: string;
+	/** Absolute path. */
+	readonly logTo: string;
+	readonly priority: boolean;
+	/** trace 10 … fatal 60. */
+	readonly level: number;
+	/** Wall clock of the call, milliseconds since the Unix epoch. */
+	readonly timeMs: number;
+	/** `file:line` of the call, or "". */
+	readonly callSite: string;
+	/** Fields of the record, without the logger's bound ones. */
+	readonly fields: Readonly<Record<string, unknown>>;
+	readonly exception: ErrorRecord | undefined;
+}
+
+const ignore = (): void => undefined;
+
+export class LogQueue {
+	readonly cacheDir: string;
+	readonly #control: ControlFile;
+	readonly #inbox: Inbox;
+	#producer: Producer | undefined;
+	#taking: Taking | undefined;
+
+	/** Opens the queue at `cacheDir`, making it where it is missing. @throws PylogError as `pylog()` does */
+	constructor(cacheDir?: string) {
+		this.cacheDir = resolveCacheDir(cacheDir);
+		this.#control = ControlFile.open(this.cacheDir);
+		this.#inbox = new Inbox(this.cacheDir);
+		this.#inbox.ensure();
+	}
+
+	/** Whether nothing waits in a lane, in the inbox neither. Reads what waits: not for every second. */
+	isEmpty(lane: Lane): boolean {
+		checkLane(lane);
+		if (this.#inbox.list(lane, 1).length > 0) return false;
+		if (this.#taking !== undefined) return this.#taking.reader.isEmpty(laneIndex[lane]);
+		const checkpoint = readCheckpoint(this.#control.paths.checkpoint);
+		const reader = new SpoolReader(this.#control, checkpoint, { onDamage: ignore, onGap: ignore });
+		try {
+			return reader.isEmpty(laneIndex[lane]);
+		} finally {
+			reader.close();
+		}
+	}
+
+	/** Lets a lane take records again. */
+	open(lane: Lane): void {
+		checkLane(lane);
+		this.#control.setClosed(lane, false);
+	}
+
+	/** From now on a lane refuses what comes: `put` throws, loggers drop and count. What waits in it is still written. */
+	close(lane: Lane): void {
+		checkLane(lane);
+		this.#control.setClosed(lane, true);
+	}
+
+	/**
+	 * Puts a finished line into the queue. On return it survives the death of this process. Blocks for microseconds.
+	 *
+	 * @throws PylogError PYLOG_LANE_CLOSED, PYLOG_SPOOL_FULL, PYLOG_OPTION_INVALID; the message was not taken then.
+	 */
+	put(message: string, options: PutOptions): void {
+		checkPut(message, options);
+		const lane: Lane = options.priority === true ? "priority" : "normal";
+		if (this.#control.isClosed(lane)) {
+			throw new PylogError(
+				"PYLOG_LANE_CLOSED",
+				`The ${lane} lane of ${this.cacheDir} is closed. Open it: queue.open("${lane}").`,
+			);
+		}
+		this.#producer ??= Producer.open({ cacheDir: this.cacheDir });
+		const taken = this.#producer.append(laneIndex[lane], {
+			level: levels.info,
+			timeMs: 0,
+			flags: recordFlags.finished,
+			definition: finishedLinesTo(resolve(options.logTo)),
+			callSite: undefined,
+			message: message.replace(/\r?\n$/, ""),
+			fields: "",
+			error: options.exception === undefined ? "" : encodeError(options.exception),
+		});
+		if (!taken)
+			throw new PylogError("PYLOG_SPOOL_FULL", `The spool ${this.cacheDir} is full; the message was not taken.`);
+	}
+
+	/**
+	 * Takes the next record out of a lane; `undefined` when there is none. The first call takes the lease, which is held
+	 * until the queue is disposed of. On return the record is out of the queue: it is the caller's now.
+	 *
+	 * @throws PylogError PYLOG_LEASE_HELD while a logman runs; PYLOG_RECOVERY_NEEDED after one died in a batch.
+	 */
+	get(lane: Lane): QueueItem | undefined {
+		checkLane(lane);
+		this.#taking ??= startTaking(this.#control);
+		return takeRecord(this.#taking, lane) ?? this.#takeMessage(lane);
+	}
+
+	/** A path for a new message in the inbox, which nothing has yet: write the file elsewhere and rename it to this. */
+	getFilename(): string {
+		return join(this.#inbox.directory, "normal", `${Date.now()}-${process.pid}-${randomBytes(6).toString("hex")}.json`);
+	}
+
+	/** An item's place in the one order of the queue. */
+	getQueueNumber(item: QueueItem): number {
+		return item.queue;
+	}
+
+	/** Leaves the queue; what waits stays. Idempotent. */
+	dispose(): void {
+		this.#producer?.close();
+		this.#producer = undefined;
+		if (this.#taking !== undefined) stopTaking(this.#taking);
+		this.#taking = undefined;
+		this.#control.close();
+	}
+
+	[Symbol.dispose](): void {
+		this.dispose();
+	}
+
+	#takeMessage(lane: Lane): QueueItem | undefined {
+		for (const file of this.#inbox.list(lane, 1)) {
+			const receipt = this.#inbox.receive(file);
+			if (receipt.kind !== "message" || this.#inbox.remove(file).kind !== "removed") continue;
+			const { msg, logTo, level, exception, time, priority } = receipt.message;
+			return {
+				queue: 0,
+				message: msg,
+				logTo,
+				priority,
+				level: levels[level ?? "info"],
+				timeMs: time,
+				callSite: "",
+				fields: {},
+				exception: exception === undefined ? undefined : { type: "Error", message: exception, stack: exception },
+			};
+		}
+		return undefined;
+	}
+}
+
+/** What holds the lease for `get`. */
+interface Taking {
+	readonly lease: Lease;
+	readonly checkpoint: CheckpointFile;
+	readonly reader: SpoolReader;
+}
+
+function startTaking(control: ControlFile): Taking {
+	const lease = Lease.acquire(control.paths.lease);
+	const checkpoint = CheckpointFile.open(control.paths.checkpoint);
+	const { latest } = checkpoint;
+	const isUnfinished = latest?.chains.some(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
+	if (isUnfinished === true || (latest?.outputs.length ?? 0) > 0) {
+		checkpoint.close();
+		lease.release();
+		throw new PylogError(
+			"PYLOG_RECOVERY_NEEDED",
+			`A logman of ${control.paths.cacheDir} died while it wrote a batch. Run \`pylog drain\` to finish it first.`,
+		);
+	}
+	return { lease, checkpoint, reader: new SpoolReader(control, latest, { onDamage: ignore, onGap: ignore }) };
+}
+
+function stopTaking({ lease, checkpoint, reader }: Taking): void {
+	reader.close();
+	checkpoint.close();
+	lease.release();
+}
+
+function takeRecord({ checkpoint, reader }: Taking, lane: Lane): QueueItem | undefined {
+	let item: QueueItem | undefined;
+	reader.readOnly(laneIndex[lane], (record) => {
+		item = toItem(record);
+		return "last";
+	});
+	if (item === undefined) return undefined;
+	reader.markDelivered();
+	const { parked = {}, unsynced = [] } = checkpoint.latest ?? {};
+	checkpoint.write({
+		horizon: reader.horizon,
+		delivered: reader.delivered,
+		chains: reader.states(),
+		outputs: [],
+		parked,
+		unsynced,
+	});
+	reader.publish();
+	return item;
+}
+
+function toItem(record: LogRecord): QueueItem {
+	const { bytes, messageStart, fieldsStart, errorStart, end } = record;
+	return {
+		queue: record.queue,
+		message: bytes.toString("utf8", messageStart, fieldsStart),
+		logTo: record.definition.output,
+		priority: record.lane === "priority",
+		level: record.level,
+		timeMs: record.timeMs,
+		callSite: record.callSite,
+		fields: parseObject(`{${bytes.toString("utf8", fieldsStart, errorStart)}}`) ?? {},
+		exception: parseObject(bytes.toString("utf8", errorStart, end)) as ErrorRecord | undefined,
+	};
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+	try {
+		return JSON.parse(text) as Readonly<Record<string, unknown>>;
+	} catch {
+		return undefined;
+	}
+}
+
+const maxDefinitions = 1000;
+const definitions = new Map<string, Definition>();
+
+function finishedLinesTo(output: string): Definition {
+	let definition = definitions.get(output);
+	if (definition === undefined) {
+		if (definitions.size >= maxDefinitions) definitions.clear();
+		definition = Definition.ofLogger({
+			output,
+			format: "text",
+			logform: "",
+			name: "",
+			hostname: hostname(),
+			pid: process.pid,
+			thread: threadId,
+			fields: "",
+		});
+		definitions.set(output, definition);
+	}
+	return definition;
+}
+
+function checkLane(lane: unknown): void {
+	if (lanes.includes(lane as Lane)) return;
+	throw new PylogError(
+		"PYLOG_OPTION_INVALID",
+		`LogQueue: lane got ${JSON.stringify(lane)}; it takes ${lanes.join(" or ")}.`,
+	);
+}
+
+function checkPut(message: unknown, options: PutOptions | undefined): void {
+	const { logTo, priority } = options ?? ({} as Partial<PutOptions>);
+	const problems: string[] = [];
+	if (typeof message !== "string") problems.push(`message got ${typeof message}; it takes a string`);
+	if (typeof logTo !== "string" || logTo === "" || logTo.includes("\0")) {
+		problems.push(`option "logTo" got ${JSON.stringify(logTo)}; it takes the path of a file`);
+	}
+	if (priority !== undefined && typeof priority !== "boolean") {
+		problems.push(`option "priority" got ${JSON.stringify(priority)}; it takes true or false`);
+	}
+	if (problems.length > 0) throw new PylogError("PYLOG_OPTION_INVALID", `LogQueue.put(): ${problems.join("; ")}.`);
+}

@@ -1,0 +1,126 @@
+/**
+ * The producer that all loggers of a thread share, one per cache directory, and what goes with it: a logman is started
+ * when it is missing, the producer is left when the last logger closes, and an ending process gives the logman a short
+ * moment.
+ */
+
+import { isMainThread } from "node:worker_threads";
+import { isLogmanThere, startLogmanIfNone } from "../launch/start-logman.ts";
+import { type Entry, Producer } from "../spool/producer.ts";
+import type { LaneIndex } from "../shared/lane.ts";
+
+/** A logman that was started for a logger leaves after so long without producers and with an empty queue. */
+const logmanIdleExitMs = 10_000;
+/** How often a logger looks whether a logman is there while lines wait. */
+const watchIntervalMs = 250;
+/** How long an ending process waits for its lines to be written. */
+const exitWaitMs = 1000;
+const exitPollMs = 2;
+
+export interface SharedProducerOptions {
+	readonly cacheDir: string;
+	readonly maxSpoolBytes: number;
+	readonly logman: "auto" | "external";
+}
+
+const shared = new Map<string, SharedProducer>();
+
+export class SharedProducer {
+	readonly cacheDir: string;
+	readonly #maxSpoolBytes: number;
+	#producer: Producer;
+	#users = 0;
+	#isAuto = false;
+	#watch: NodeJS.Timeout | undefined;
+
+	private constructor(options: SharedProducerOptions) {
+		this.cacheDir = options.cacheDir;
+		this.#maxSpoolBytes = options.maxSpoolBytes;
+		this.#producer = Producer.open(options);
+	}
+
+	/** The producer of this thread for a cache directory, with one user more. @throws PylogError as `Producer.open` */
+	static acquire(options: SharedProducerOptions): SharedProducer {
+		let producer = shared.get(options.cacheDir);
+		if (producer === undefined) {
+			producer = new SharedProducer(options);
+			if (shared.size === 0) process.once("exit", onExit);
+			shared.set(options.cacheDir, producer);
+		}
+		producer.#users += 1;
+		if (options.logman === "auto") producer.#startLogman();
+		return producer;
+	}
+
+	get isAuto(): boolean {
+		return this.#isAuto;
+	}
+
+	/** The producer itself. One that was left is opened again: a line that comes late is not lost. */
+	get producer(): Producer {
+		if (this.#producer.isClosed)
+			this.#producer = Producer.open({ cacheDir: this.cacheDir, maxSpoolBytes: this.#maxSpoolBytes });
+		return this.#producer;
+	}
+
+	/** Whether everything appended so far is written (or on disk). */
+	hasReached(state: "written" | "durable"): boolean {
+		return this.#producer.hasReached(state);
+	}
+
+	/** As `Producer.append`. */
+	append(lane: LaneIndex, entry: Entry): boolean {
+		return this.producer.append(lane, entry);
+	}
+
+	/** Gives up one user; the last one leaves the spool. */
+	release(): void {
+		this.#users -= 1;
+		if (this.#users > 0) return;
+		clearInterval(this.#watch);
+		this.#watch = undefined;
+		this.#producer.close();
+		if (shared.get(this.cacheDir) === this) shared.delete(this.cacheDir);
+		if (shared.size === 0) process.off("exit", onExit);
+	}
+
+	/** Starts a logman if lines wait for one that is not there. Returns whether one is there or was started. */
+	ensureLogman(): boolean {
+		if (isLogmanThere(this.cacheDir)) return true;
+		if (!this.#isAuto) return false;
+		startLogmanIfNone({ cacheDir: this.cacheDir, idleExitMs: logmanIdleExitMs });
+		return true;
+	}
+
+	#startLogman(): void {
+		this.#isAuto = true;
+		if (this.#watch !== undefined) return;
+		this.ensureLogman();
+		this.#watch = setInterval(() => {
+			if (!this.#producer.hasReached("written")) this.ensureLogman();
+		}, watchIntervalMs);
+		this.#watch.unref();
+	}
+
+	/** At the end of the process or thread: waits a moment for the lines to be written. Blocks, for a second at most. */
+	waitAtExit(untilMs: number): void {
+		if (this.#producer.isClosed || this.#producer.hasReached("written")) return;
+		if (!this.ensureLogman()) return;
+		this.#producer.control.doorbell.ring();
+		const sleeper = new Int32Array(new SharedArrayBuffer(4));
+		while (!this.#producer.hasReached("written") && performance.now() < untilMs)
+			Atomics.wait(sleeper, 0, 0, exitPollMs);
+	}
+
+	/** Gives mappings and descriptors back. */
+	closeAtExit(): void {
+		this.#producer.close();
+	}
+}
+
+function onExit(): void {
+	const untilMs = performance.now() + exitWaitMs;
+	for (const producer of shared.values()) producer.waitAtExit(untilMs);
+	// A process gives everything back by ending; a thread does not. What is logged later still opens a new producer.
+	if (!isMainThread) for (const producer of shared.values()) producer.closeAtExit();
+}

@@ -1,0 +1,84 @@
+/**
+ * What wakes the logman: a producer's ring, a file in the inbox, a deadline.
+ *
+ * After work it looks again every few milliseconds for a short while, so that a busy producer never pays for waking it;
+ * only then it sleeps on the doorbell, and costs nothing.
+ */
+
+import { type FSWatcher, watch } from "node:fs";
+import { join } from "node:path";
+import { lanes } from "../shared/lane.ts";
+import { controlWords } from "../spool/control-layout.ts";
+import type { ControlFile } from "../spool/control-file.ts";
+
+const pollMs = 2;
+/** So long after the last work it polls. */
+const pollForMs = 40;
+
+export class Alarm {
+	readonly #control: ControlFile;
+	readonly #watchers: FSWatcher[] = [];
+	#lastNumber = -1;
+	#activeAtMs = 0;
+	#rung = false;
+
+	/** @param onInbox Called when a file came into the inbox. */
+	constructor(control: ControlFile, inbox: string, onInbox: () => void) {
+		this.#control = control;
+		for (const lane of lanes) {
+			const watcher = watch(join(inbox, lane), { persistent: false }, () => {
+				onInbox();
+				this.ring();
+			});
+			// The inbox is looked at every second as well: without notices it is only slower.
+			watcher.on("error", () => watcher.close());
+			this.#watchers.push(watcher);
+		}
+	}
+
+	/** Ends the wait, now or when it begins. */
+	ring(): void {
+		this.#rung = true;
+		this.#control.doorbell.ring();
+	}
+
+	/** Waits for work, `idleMs` at most. `isUrgent` never sleeps for longer than a poll. */
+	async wait(idleMs: number, isUrgent: boolean): Promise<void> {
+		const nowMs = performance.now();
+		if (this.#hasNews()) this.#activeAtMs = nowMs;
+		if (isUrgent || nowMs - this.#activeAtMs < pollForMs) {
+			await new Promise((resolve) => setTimeout(resolve, Math.min(pollMs, idleMs)));
+		} else {
+			await this.#sleep(idleMs);
+		}
+		this.#rung = false;
+	}
+
+	close(): void {
+		for (const watcher of this.#watchers) watcher.close();
+	}
+
+	async #sleep(idleMs: number): Promise<void> {
+		const { doorbell } = this.#control;
+		doorbell.prepare();
+		// Whatever came before the announcement rang no bell.
+		if (
+			this.#rung ||
+			this.#hasNews() ||
+			this.#control.load("flushWanted") !== 0 ||
+			this.#control.load("stopWanted") !== 0
+		) {
+			doorbell.cancel();
+			return;
+		}
+		await doorbell.sleep(idleMs);
+	}
+
+	/** Whether a number was taken since the last look. */
+	#hasNews(): boolean {
+		const number = Atomics.load(this.#control.mapping.words, controlWords.nextNumber);
+		const isNew = number !== this.#lastNumber;
+		this.#lastNumber = number;
+		return isNew;
+	}
+}

@@ -1,0 +1,63 @@
+/**
+ * A batch: records in their order, rendered, their lines gathered by output. The same records always make the same
+ * bytes, so a batch can be made again after a death and compared with what is in the files.
+ */
+
+import { LineBuffer } from "../line/line-buffer.ts";
+import { rendererFor } from "../line/renderer.ts";
+import type { LogRecord } from "../spool/log-record.ts";
+
+/** A batch ends after so many bytes of lines, or so many records: it bounds memory and the time until the next look. */
+const maxBytes = 2 * 1024 * 1024;
+const maxRecords = 32 * 1024;
+/** Buffers kept for the next batch. */
+const maxSpareBuffers = 32;
+
+export class Batch {
+	/** Lines by path of the output, in the order of each output's first line. */
+	readonly lines: Map<string, LineBuffer> = new Map();
+	/** Records without a usable output, as text with their reason. */
+	readonly unusable: string[] = [];
+	readonly #spare: LineBuffer[] = [];
+	#bytes = 0;
+	#records = 0;
+
+	get records(): number {
+		return this.#records;
+	}
+
+	/** Renders a record. Returns `"last"` when the batch is full with it. */
+	add(record: LogRecord): "on" | "last" {
+		const { output } = record.definition;
+		this.#records += 1;
+		if (!output.startsWith("/") || output.includes("\0")) {
+			this.unusable.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart));
+		} else {
+			const buffer = this.#bufferFor(output);
+			const before = buffer.length;
+			rendererFor(record.definition)(record, buffer);
+			this.#bytes += buffer.length - before;
+		}
+		return this.#bytes >= maxBytes || this.#records >= maxRecords ? "last" : "on";
+	}
+
+	/** Empties the batch for the next one. */
+	clear(): void {
+		for (const buffer of this.lines.values()) {
+			buffer.clear();
+			if (this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
+		}
+		this.lines.clear();
+		this.unusable.length = 0;
+		this.#bytes = this.#records = 0;
+	}
+
+	#bufferFor(output: string): LineBuffer {
+		let buffer = this.lines.get(output);
+		if (buffer === undefined) {
+			buffer = this.#spare.pop() ?? new LineBuffer({ initialBytes: 8 * 1024, maxKeptBytes: 4 * 1024 * 1024 });
+			this.lines.set(output, buffer);
+		}
+		return buffer;
+	}
+}

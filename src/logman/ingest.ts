@@ -1,0 +1,137 @@
+/**
+ * Takes inbox messages into the spool, each exactly once.
+ *
+ * A message is appended to the logman's own chain and its file removed, both before any batch can hold the record: the
+ * record names the file it came from. After a death in between, the next logman finds the file and, in what is not
+ * delivered yet, the record, and only removes the file.
+ */
+
+import { hostname } from "node:os";
+import { levels } from "../line/level.ts";
+import { PylogError } from "../shared/errors.ts";
+import { laneIndex, lanes } from "../shared/lane.ts";
+import { Definition } from "../spool/definition.ts";
+import type { Inbox, InboxFile } from "../spool/inbox.ts";
+import type { ParsedInboxMessage } from "../spool/inbox-message.ts";
+import { recordFlags } from "../spool/log-record.ts";
+import type { Entry, Producer } from "../spool/producer.ts";
+import type { Quarantine } from "../spool/quarantine.ts";
+import type { ErrorLog } from "./error-log.ts";
+
+/** Call site of a record that came from the inbox, followed by the identity of its file. */
+export const inboxOrigin = "inbox:";
+
+/** Prefix of a message that has a level; one without is a finished line. */
+const prefix = "%loglevel% - %time% | ";
+const maxMessagesAtOnce = 1000;
+const maxDefinitions = 1000;
+
+export class Ingest {
+	readonly #inbox: Inbox;
+	readonly #quarantine: Quarantine;
+	readonly #producer: () => Producer;
+	readonly #errors: ErrorLog;
+	/** Identities of files whose message is in the spool, from before a death or because they can't be removed. */
+	readonly #taken: Set<string>;
+	readonly #definitions = new Map<string, Definition>();
+	/** Messages that were taken. */
+	count = 0;
+
+	/**
+	 * @param producer Gives the logman's own producer, made when it is needed.
+	 * @param taken Identities of files whose message is in the spool already.
+	 */
+	constructor(inbox: Inbox, quarantine: Quarantine, errors: ErrorLog, producer: () => Producer, taken: Set<string>) {
+		this.#inbox = inbox;
+		this.#errors = errors;
+		this.#quarantine = quarantine;
+		this.#producer = producer;
+		this.#taken = taken;
+	}
+
+	/** Takes what waits. Returns whether more may wait. Blocks for a few system calls a message. */
+	run(): boolean {
+		let room = maxMessagesAtOnce;
+		let moved = 0;
+		for (const lane of lanes) {
+			for (const file of this.#inbox.list(lane, room)) {
+				const outcome = this.#take(file);
+				if (outcome === "wait") return false;
+				if (outcome === "moved") moved += 1;
+				room -= 1;
+			}
+		}
+		// Files that can't be moved out of the way are no reason to look again at once.
+		return room <= 0 && moved > 0;
+	}
+
+	/** "wait" when nothing can be taken now: the spool has no room, or this process lacks descriptors. */
+	#take(file: InboxFile): "moved" | "stuck" | "wait" {
+		if (!this.#taken.has(file.identity)) {
+			const receipt = this.#inbox.receive(file);
+			if (receipt.kind === "gone") return "moved";
+			if (receipt.kind === "bad") return this.#setAside(file, receipt.reason);
+			if (receipt.kind === "later") {
+				this.#errors.report({ what: "read a message of the inbox; it is tried again", error: receipt.error });
+				return "wait";
+			}
+			const lane = receipt.message.priority ? laneIndex.priority : laneIndex.normal;
+			if (!this.#producer().append(lane, this.#entry(file, receipt.message))) return "wait";
+			this.#taken.add(file.identity);
+			this.count += 1;
+		}
+		const removal = this.#inbox.remove(file);
+		if (removal.kind === "failed") {
+			// It stays known, so that it is not taken again.
+			this.#errors.report({ what: "remove a message of the inbox that is in the queue", error: removal.error });
+			return "stuck";
+		}
+		this.#taken.delete(file.identity);
+		return "moved";
+	}
+
+	#setAside(file: InboxFile, reason: string): "moved" | "stuck" {
+		this.#errors.report({
+			what: "understand a message of the inbox; it is in quarantine/",
+			error: new PylogError("PYLOG_INBOX_MESSAGE_INVALID", reason),
+			message: file.name,
+		});
+		const outcome = this.#quarantine.take(file.path, reason);
+		if (outcome.kind !== "failed") return "moved";
+		this.#errors.report({ what: "move a message of the inbox to quarantine/", error: outcome.error });
+		return "stuck";
+	}
+
+	#entry(file: InboxFile, message: ParsedInboxMessage): Entry {
+		const { level, msg, logTo, exception, time } = message;
+		return {
+			level: levels[level ?? "info"],
+			timeMs: time ?? 0,
+			flags: level === undefined ? recordFlags.finished : 0,
+			definition: this.#definition(logTo),
+			callSite: Definition.ofCallSite(inboxOrigin + file.identity),
+			message: msg,
+			fields: "",
+			error: exception === undefined ? "" : JSON.stringify({ type: "Error", message: exception, stack: exception }),
+		};
+	}
+
+	#definition(output: string): Definition {
+		let definition = this.#definitions.get(output);
+		if (definition === undefined) {
+			if (this.#definitions.size >= maxDefinitions) this.#definitions.clear();
+			definition = Definition.ofLogger({
+				output,
+				format: "text",
+				logform: prefix,
+				name: "",
+				hostname: hostname(),
+				pid: process.pid,
+				thread: 0,
+				fields: "",
+			});
+			this.#definitions.set(output, definition);
+		}
+		return definition;
+	}
+}

@@ -1,0 +1,310 @@
+/**
+ * The logman: the one writer of a cache directory. It holds the lease, and in each cycle takes what waits in the spool,
+ * renders it, brings it into the files and stores how far it has got.
+ *
+ *     inbox ─► spool ─► read in order ─► render ─► checkpoint ─► write ─► (next checkpoint confirms)
+ *
+ * A cycle is synchronous; between cycles the event loop turns, so signals and timers of the process are heard.
+ */
+
+import { PylogError } from "../shared/errors.ts";
+import type { QueueNumber } from "../shared/numbers.ts";
+import { CheckpointFile } from "../spool/checkpoint.ts";
+import { ControlFile } from "../spool/control-file.ts";
+import { Inbox } from "../spool/inbox.ts";
+import { Lease } from "../spool/lease.ts";
+import { Producer } from "../spool/producer.ts";
+import { Quarantine } from "../spool/quarantine.ts";
+import { type SpoolReaderEvents, SpoolReader } from "../spool/spool-reader.ts";
+import { Alarm } from "./alarm.ts";
+import { Batch } from "./batch.ts";
+import { Delivery } from "./delivery.ts";
+import { ErrorLog } from "./error-log.ts";
+import { Ingest } from "./ingest.ts";
+import { type LogmanOptions, type ResolvedLogmanOptions, validateLogmanOptions } from "./logman-options.ts";
+import { ParkedOutputs } from "./parked-outputs.ts";
+import { takenFromInbox } from "./taken-from-inbox.ts";
+
+/** How often the inbox is looked at without a notice from the file system. */
+const inboxIntervalMs = 1000;
+/** How often leftovers of senders that died are removed. */
+const sweepIntervalMs = 24 * 60 * 60 * 1000;
+
+/**
+ * Runs the logman of a cache directory until `signal` aborts, then drains: everything logged up to then is in its file
+ * and on disk when the promise resolves. What is logged later waits for the next logman.
+ *
+ * @throws PylogError PYLOG_LEASE_HELD when another logman runs (unless `wait`), PYLOG_OPTION_INVALID, and whatever
+ *   opening the spool says.
+ */
+export async function logman(options: LogmanOptions = {}): Promise<void> {
+	const resolved = validateLogmanOptions(options);
+	const control = ControlFile.open(resolved.cacheDir);
+	let lease: Lease | undefined;
+	try {
+		lease = await takeLease(control, resolved);
+		if (lease === undefined) return;
+		resolved.onReady();
+		const run = new LogmanRun(control, resolved);
+		try {
+			await run.untilStopped();
+		} finally {
+			run.close();
+		}
+	} finally {
+		lease?.release();
+		control.close();
+	}
+}
+
+/** `undefined` when aborted while waiting. */
+async function takeLease(control: ControlFile, { wait, signal }: ResolvedLogmanOptions): Promise<Lease | undefined> {
+	while (wait) {
+		if (signal.aborted) return undefined;
+		const lease = Lease.tryAcquire(control.paths.lease);
+		if (lease !== undefined) return lease;
+		await new Promise((resolve) => setTimeout(resolve, 100));
+	}
+	return Lease.acquire(control.paths.lease);
+}
+
+class LogmanRun {
+	readonly #control: ControlFile;
+	readonly #options: ResolvedLogmanOptions;
+	readonly #checkpoint: CheckpointFile;
+	readonly #errors: ErrorLog;
+	readonly #quarantine: Quarantine;
+	readonly #reader: SpoolReader;
+	readonly #parked: ParkedOutputs;
+	readonly #delivery: Delivery;
+	readonly #inbox: Inbox;
+	readonly #ingest: Ingest;
+	readonly #alarm: Alarm;
+	readonly #batch = new Batch();
+	#producer: Producer | undefined;
+	#syncedAtMs: number = performance.now();
+	#inboxAtMs = Number.NEGATIVE_INFINITY;
+	#busyAtMs: number = performance.now();
+	/** Everything below it is to be drained before the logman leaves. */
+	#stopAt: QueueNumber | undefined;
+	#nextAttemptMs = 0;
+	#sweepAtMs = 0;
+
+	constructor(control: ControlFile, options: ResolvedLogmanOptions) {
+		const { paths } = control;
+		this.#control = control;
+		this.#options = options;
+		control.store("stopWanted", 0);
+		this.#errors = ErrorLog.open(paths.errorLog);
+		this.#quarantine = new Quarantine(paths.quarantine);
+		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
+		const before = this.#checkpoint.latest;
+		this.#reader = new SpoolReader(control, before, this.#events());
+		this.#parked = new ParkedOutputs(paths.parked, before?.parked ?? {});
+		this.#delivery = new Delivery(this.#checkpoint, this.#reader, this.#parked, this.#errors);
+		this.#delivery.sink.markUnsynced(before?.unsynced ?? []);
+		this.#recover();
+		this.#inbox = new Inbox(paths.cacheDir);
+		this.#inbox.ensure();
+		this.#ingest = new Ingest(
+			this.#inbox,
+			this.#quarantine,
+			this.#errors,
+			() => this.#ownProducer(),
+			takenFromInbox(control, this.#inbox),
+		);
+		this.#alarm = new Alarm(control, paths.inbox, () => (this.#inboxAtMs = Number.NEGATIVE_INFINITY));
+	}
+
+	async untilStopped(): Promise<void> {
+		const { signal } = this.#options;
+		const onAbort = (): void => this.#alarm.ring();
+		signal.addEventListener("abort", onAbort);
+		try {
+			for (;;) {
+				if ((signal.aborted || this.#control.load("stopWanted") !== 0) && this.#stopAt === undefined) this.#beginStop();
+				const hasMore = this.#cycle();
+				if (this.#mayLeave(hasMore)) return;
+				if (hasMore) await new Promise((resolve) => setImmediate(resolve));
+				else await this.#alarm.wait(this.#idleMs(), this.#reader.isHeldUp || this.#stopAt !== undefined);
+			}
+		} finally {
+			signal.removeEventListener("abort", onAbort);
+		}
+	}
+
+	close(): void {
+		this.#alarm.close();
+		this.#producer?.close();
+		this.#reader.close();
+		this.#delivery.sink.close();
+		this.#checkpoint.close();
+		this.#errors.close();
+	}
+
+	/** One round. Returns whether more may wait. */
+	#cycle(): boolean {
+		const nowMs = performance.now();
+		if (nowMs < this.#nextAttemptMs) return false;
+		try {
+			const hasMore = this.#takeInbox(nowMs) || this.#deliverNext() || this.#bringBack(nowMs);
+			if (hasMore) this.#busyAtMs = nowMs;
+			this.#syncIfDue(nowMs, hasMore);
+			this.#lookAfterProducers(hasMore);
+			return hasMore;
+		} catch (error) {
+			// The spool's own disk takes nothing, or something unforeseen: nothing is lost, the same is tried again.
+			this.#errors.report({ what: "deliver a batch; it is tried again", error });
+			this.#nextAttemptMs = nowMs + 250;
+			return false;
+		}
+	}
+
+	#takeInbox(nowMs: number): boolean {
+		if (nowMs >= this.#sweepAtMs) {
+			this.#sweepAtMs = nowMs + sweepIntervalMs;
+			this.#inbox.sweep();
+		}
+		if (nowMs - this.#inboxAtMs < inboxIntervalMs) return false;
+		const hasMore = this.#ingest.run();
+		if (!hasMore) this.#inboxAtMs = nowMs;
+		return hasMore;
+	}
+
+	/** Delivers what was begun, or the next batch. Returns whether more may wait. */
+	#deliverNext(): boolean {
+		if (this.#delivery.isPending) this.#delivery.finish();
+		this.#batch.clear();
+		const hasMore = this.#reader.read((record) => this.#batch.add(record));
+		if (this.#batch.records > 0) {
+			for (const text of this.#batch.unusable)
+				this.#quarantine.keepBytes("record", Buffer.from(text), "its output is no absolute path");
+			this.#delivery.deliver(this.#batch);
+		} else if (this.#reader.hasMoved) {
+			this.#delivery.finish();
+		}
+		if (!hasMore) {
+			this.#delivery.confirm();
+			this.#control.store("written", this.#reader.readBelow() % 2 ** 32);
+		}
+		if (this.#options.sync === "batch" && this.#batch.records > 0) this.#delivery.sync();
+		return hasMore;
+	}
+
+	#bringBack(nowMs: number): boolean {
+		let worked = false;
+		for (const parked of this.#parked.due(nowMs)) worked = this.#delivery.bringBack(parked, nowMs) || worked;
+		return worked;
+	}
+
+	#syncIfDue(nowMs: number, hasMore: boolean): void {
+		const { sync, syncIntervalMs } = this.#options;
+		const isWanted = this.#control.load("flushWanted") !== 0;
+		const isDue = sync !== "never" && nowMs - this.#syncedAtMs >= syncIntervalMs && !this.#delivery.sink.isSynced;
+		if (!isDue && (!isWanted || hasMore)) return;
+		if (isWanted && !hasMore) this.#control.store("flushWanted", 0);
+		this.#syncedAtMs = nowMs;
+		this.#delivery.confirm();
+		this.#delivery.sync();
+		this.#checkpoint.sync();
+	}
+
+	#lookAfterProducers(hasMore: boolean): void {
+		this.#reader.checkLiveness();
+		if (hasMore) return;
+		for (const { producer, count } of this.#reader.retire()) {
+			this.#errors.report({
+				what: "tell of dropped records",
+				error: `Producer ${producer} dropped ${count} records (spool full or lane closed) and ended before it could say so.`,
+			});
+		}
+		this.#errors.flush();
+	}
+
+	#beginStop(): void {
+		while (this.#ingest.run());
+		this.#stopAt = this.#control.load("nextNumber") as QueueNumber;
+	}
+
+	/** Whether the logman is done: stopped and drained, or (`idleExitMs`) not needed for a while. */
+	#mayLeave(hasMore: boolean): boolean {
+		// A spool whose own disk takes nothing can't be drained now. Nothing is lost: the next logman goes on.
+		if (this.#stopAt !== undefined && this.#nextAttemptMs > performance.now()) return true;
+		if (hasMore || this.#delivery.isPending) return false;
+		if (this.#stopAt !== undefined) {
+			const isDrained = ((this.#control.load("written") - this.#stopAt) | 0) >= 0;
+			return isDrained && this.#finalSync();
+		}
+		const { idleExitMs } = this.#options;
+		if (idleExitMs === undefined || performance.now() - this.#busyAtMs < idleExitMs) return false;
+		this.#reader.checkLiveness(true);
+		if (this.#reader.countLiving(this.#producer?.number) > 0) {
+			this.#busyAtMs = performance.now();
+			return false;
+		}
+		return !this.#reader.isHeldUp && this.#parked.size === 0 && this.#finalSync();
+	}
+
+	#finalSync(): boolean {
+		this.#delivery.confirm();
+		if (this.#options.sync !== "never") this.#delivery.sync();
+		this.#checkpoint.sync();
+		return true;
+	}
+
+	/** How long nothing needs to be done unless somebody rings. */
+	#idleMs(): number {
+		const nowMs = performance.now();
+		const untilSync = this.#delivery.sink.isSynced
+			? inboxIntervalMs
+			: this.#syncedAtMs + this.#options.syncIntervalMs - nowMs;
+		const untilParked = this.#parked.nextTryMs() - nowMs;
+		const untilAttempt = this.#nextAttemptMs > nowMs ? this.#nextAttemptMs - nowMs : inboxIntervalMs;
+		return Math.max(1, Math.min(inboxIntervalMs, untilSync, untilParked, untilAttempt));
+	}
+
+	/** Makes the batch that a death interrupted again, and writes what of it is missing. */
+	#recover(): void {
+		const before = this.#checkpoint.latest;
+		if (before === undefined) return;
+		const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
+		if (begun.length === 0 && before.outputs.length === 0) {
+			this.#reader.discover();
+			this.#reader.publish();
+			return;
+		}
+		const batch = new Batch();
+		this.#reader.replay(before.chains, (record) => {
+			batch.add(record);
+			return "on";
+		});
+		this.#delivery.recover(batch, before.outputs);
+	}
+
+	#ownProducer(): Producer {
+		this.#producer ??= Producer.open({ cacheDir: this.#control.paths.cacheDir });
+		return this.#producer;
+	}
+
+	#events(): SpoolReaderEvents {
+		return {
+			onDamage: ({ path, offset, bytes }) => {
+				const reason = `bytes from offset ${offset} of ${path} are no valid record`;
+				this.#quarantine.keepBytes("segment", bytes, reason);
+				this.#errors.report({
+					what: "read a segment; the damaged bytes are in quarantine/",
+					error: new PylogError("PYLOG_SPOOL_DAMAGED", reason),
+				});
+			},
+			onGap: ({ producer, lane, count, sequence }) => {
+				this.#errors.report({
+					what: "read a lane without a gap",
+					error: new PylogError(
+						"PYLOG_SPOOL_DAMAGED",
+						`${count} records of producer ${producer} are missing in its ${lane} lane before record ${sequence}.`,
+					),
+				});
+			},
+		};
+	}
+}

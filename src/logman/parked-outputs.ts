@@ -1,0 +1,118 @@
+/**
+ * Outputs that can't be written: their lines wait in `parked/`, in order, and hold up no other output. Each is tried
+ * again with growing pauses; until all of its parked lines are in it, new ones go behind them.
+ *
+ *     parked/<hash>.json   { "path": … }   made first, removed last
+ *     parked/<hash>.log    the lines, as they will stand in the file
+ */
+
+import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { openOwnedFile } from "../platform/owned-files.ts";
+import { parkedFile } from "../spool/parked-file.ts";
+
+const firstPauseMs = 250;
+const longestPauseMs = 30_000;
+
+export interface ParkedOutput {
+	/** The output itself. */
+	readonly path: string;
+	/** The file its lines wait in. */
+	readonly file: string;
+	/** Bytes of `file` that are in the output already. */
+	broughtBack: number;
+	pauseMs: number;
+	nextTryMs: number;
+}
+
+export class ParkedOutputs {
+	readonly #folder: string;
+	readonly #outputs = new Map<string, ParkedOutput>();
+
+	/** @param broughtBack By output, from the checkpoint. */
+	constructor(folder: string, broughtBack: Readonly<Record<string, number>>) {
+		this.#folder = folder;
+		for (const name of readdirSync(folder).filter((each) => each.endsWith(".json"))) {
+			const path = readPath(join(folder, name));
+			if (path !== undefined) this.#add(path, broughtBack[path] ?? 0);
+		}
+	}
+
+	get size(): number {
+		return this.#outputs.size;
+	}
+
+	get(path: string): ParkedOutput | undefined {
+		return this.#outputs.get(path);
+	}
+
+	values(): Iterable<ParkedOutput> {
+		return this.#outputs.values();
+	}
+
+	/** From now on the lines of `path` wait. */
+	park(path: string): ParkedOutput {
+		const known = this.#outputs.get(path);
+		if (known !== undefined) return known;
+		const output = this.#add(path, 0);
+		const note = output.file.replace(/\.log$/, ".json");
+		const fd = openOwnedFile(`${note}.new`, "missing");
+		writeSync(fd, JSON.stringify({ path }), 0);
+		closeSync(fd);
+		renameSync(`${note}.new`, note);
+		closeSync(openOwnedFile(output.file, "missing"));
+		return output;
+	}
+
+	/** Those whose pause is over. */
+	due(nowMs: number): readonly ParkedOutput[] {
+		return [...this.#outputs.values()].filter((output) => output.nextTryMs <= nowMs);
+	}
+
+	/** When the next one is due; `Infinity` when none is parked. */
+	nextTryMs(): number {
+		return Math.min(...[...this.#outputs.values()].map((output) => output.nextTryMs));
+	}
+
+	/** Notes that an output failed again. */
+	postpone(output: ParkedOutput, nowMs: number): void {
+		output.nextTryMs = nowMs + output.pauseMs;
+		output.pauseMs = Math.min(output.pauseMs * 2, longestPauseMs);
+	}
+
+	/** Notes that all lines of an output are in it, and on disk. */
+	release(output: ParkedOutput): void {
+		unlinkIfThere(output.file);
+		unlinkIfThere(output.file.replace(/\.log$/, ".json"));
+		this.#outputs.delete(output.path);
+	}
+
+	/** Bytes brought back, by output, for the checkpoint. */
+	broughtBack(): Record<string, number> {
+		return Object.fromEntries([...this.#outputs.values()].map((output) => [output.path, output.broughtBack]));
+	}
+
+	#add(path: string, broughtBack: number): ParkedOutput {
+		const file = parkedFile(this.#folder, path);
+		const output = { path, file, broughtBack, pauseMs: firstPauseMs, nextTryMs: 0 };
+		this.#outputs.set(path, output);
+		return output;
+	}
+}
+
+function readPath(note: string): string | undefined {
+	try {
+		const value = JSON.parse(readFileSync(note, "utf8")) as { path?: unknown };
+		return typeof value.path === "string" ? value.path : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+function unlinkIfThere(path: string): void {
+	try {
+		unlinkSync(path);
+	} catch {
+		// Somebody removed it before.
+	}
+}

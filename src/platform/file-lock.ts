@@ -1,0 +1,78 @@
+/**
+ * Advisory locks by `flock`: held by an open file description, so two opens in one process exclude each other as two
+ * processes do, and freed by the kernel on any death of the holder. Liveness in Pylog is such a lock, never a pid.
+ */
+
+import { closeSync, constants, openSync } from "node:fs";
+import { systemCode } from "../shared/errors.ts";
+import { flockRelease, flockTry, flockWait } from "./libc.ts";
+
+export class FileLock {
+	#fd: number;
+
+	private constructor(fd: number) {
+		this.#fd = fd;
+	}
+
+	/** Opens (creating it, 0600) and locks `path`; `undefined` when somebody else holds it. Never waits. */
+	static tryAcquire(path: string): FileLock | undefined {
+		const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+		if (flockTry(fd, "exclusive")) return new FileLock(fd);
+		closeSync(fd);
+		return undefined;
+	}
+
+	/** As {@link FileLock.tryAcquire}, but waits for the holder; for short critical sections only. */
+	static acquire(path: string): FileLock {
+		const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+		flockWait(fd);
+		return new FileLock(fd);
+	}
+
+	/** The lock a parent process left to this one as an inherited descriptor. */
+	static inherited(fd: number): FileLock {
+		return new FileLock(fd);
+	}
+
+	/** Descriptor of the locked file: to write a text for people, or to leave the lock to a child process. */
+	get fd(): number {
+		return this.#fd;
+	}
+
+	/** Frees the lock for everyone who shares this open file, a child process included. Idempotent. */
+	release(): void {
+		if (this.#fd < 0) return;
+		flockRelease(this.#fd);
+		this.closeOnly();
+	}
+
+	/** Closes this process's descriptor; a child that inherited the open file keeps the lock. Idempotent. */
+	closeOnly(): void {
+		if (this.#fd < 0) return;
+		closeSync(this.#fd);
+		this.#fd = -1;
+	}
+
+	[Symbol.dispose](): void {
+		this.release();
+	}
+}
+
+/** Whether somebody holds the lock on `path`. A missing file is not held. */
+export function isLocked(path: string): boolean {
+	let fd: number;
+	try {
+		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+	} catch (error) {
+		if (systemCode(error) === "ENOENT") return false;
+		throw error;
+	}
+	try {
+		// A shared lock: two who ask at once do not see each other.
+		const free = flockTry(fd, "shared");
+		if (free) flockRelease(fd);
+		return !free;
+	} finally {
+		closeSync(fd);
+	}
+}

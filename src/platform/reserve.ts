@@ -1,0 +1,38 @@
+/** Reserving space on the disk before it is mapped. */
+
+import { fstatSync, writeSync } from "node:fs";
+import { posixFallocate, systemCallError } from "./libc.ts";
+
+const ENOSPC = 28;
+const EDQUOT = 122;
+const EFBIG = 27;
+const EOPNOTSUPP = 95;
+const EINVAL = 22;
+const EINTR = 4;
+
+/**
+ * Makes sure that every byte of `[0, sizeBytes)` of an open file has a block on the disk.
+ * Returns `false` when disk or quota are full.
+ *
+ * @throws PylogError PYLOG_SYSTEM_CALL for any other failure.
+ */
+export function reserve(fd: number, sizeBytes: number): boolean {
+	let errno = posixFallocate(fd, 0, sizeBytes);
+	while (errno === EINTR) errno = posixFallocate(fd, 0, sizeBytes);
+	if (errno === 0) return true;
+	if (errno === ENOSPC || errno === EDQUOT || errno === EFBIG) return false;
+	// A libc without glibc's fallback (musl) on a file system without fallocate: write the zeros.
+	if (errno === EOPNOTSUPP || errno === EINVAL) return writeZeros(fd, sizeBytes);
+	throw systemCallError("posix_fallocate", errno, { fd, sizeBytes });
+}
+
+function writeZeros(fd: number, sizeBytes: number): boolean {
+	const zeros = Buffer.alloc(64 * 1024);
+	let at = fstatSync(fd).size;
+	try {
+		while (at < sizeBytes) at += writeSync(fd, zeros, 0, Math.min(zeros.length, sizeBytes - at), at);
+		return true;
+	} catch {
+		return false;
+	}
+}

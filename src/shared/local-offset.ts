@@ -1,0 +1,17 @@
+/** What this process's local time is ahead of UTC. */
+
+const offsetWindowMs = 15 * 60_000;
+const offsetAt = { window: Number.NaN, minutes: 0 };
+
+/**
+ * Minutes that local time is ahead of UTC at `nowMs`: UTC+1 is 60.
+ * Asked once per quarter of an hour, since no time zone changes its offset at any other moment.
+ */
+export function localOffsetMinutes(nowMs: number): number {
+	const window = Math.floor(nowMs / offsetWindowMs);
+	if (window !== offsetAt.window) {
+		offsetAt.window = window;
+		offsetAt.minutes = Math.trunc(0 - new Date(nowMs).getTimezoneOffset());
+	}
+	return offsetAt.minutes;
+}

@@ -1,0 +1,73 @@
+/**
+ * Finds out, after a death, how much of an append is in its file: the "compare" of render-and-compare.
+ *
+ * The file may have been appended to by others, truncated, replaced or renamed in the meantime. Nothing is changed here;
+ * what can't be found counts as not written.
+ */
+
+import { readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type FileState, readRange, tailBefore } from "./output-file.ts";
+
+export interface FoundAppend {
+	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
+	readonly path: string;
+	/** How many of the bytes are in it, from their start. */
+	readonly writtenBytes: number;
+}
+
+/** Most bytes looked through for an append that is not where it should be. */
+const maxSearchBytes = 64 * 1024 * 1024;
+
+/** @param before What the file was before the append was tried. */
+export function findAppend(path: string, before: FileState, bytes: Buffer): FoundAppend {
+	const stats = statSync(path, { throwIfNoEntry: false });
+	if (stats !== undefined && !stats.isFile()) return { path, writtenBytes: 0 };
+	if (stats?.ino === before.inode && stats.dev === before.device) {
+		return { path, writtenBytes: countWritten(path, before, stats.size, bytes) };
+	}
+	// Rotated by somebody else: the file goes on under another name in its folder.
+	const renamed = findByInode(dirname(path), before);
+	if (renamed !== undefined) {
+		const writtenBytes = countWritten(renamed, before, statSync(renamed).size, bytes);
+		if (writtenBytes > 0) return { path: renamed, writtenBytes };
+	}
+	return { path, writtenBytes: 0 };
+}
+
+function findByInode(folder: string, { device, inode }: FileState): string | undefined {
+	let names: string[] = [];
+	try {
+		names = readdirSync(folder);
+	} catch {
+		return undefined;
+	}
+	return names
+		.map((name) => join(folder, name))
+		.find((path) => {
+			const stats = statSync(path, { throwIfNoEntry: false });
+			return stats?.ino === inode && stats.dev === device && stats.isFile();
+		});
+}
+
+function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): number {
+	const isSame = sizeBytes >= before.sizeBytes && tailBefore(path, before.sizeBytes) === before.tail;
+	// Truncated or replaced under the same inode: the append may be anywhere in it.
+	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
+	const found = readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));
+	const common = Math.min(found.length, bytes.length);
+	if (isSame && found.subarray(0, common).equals(bytes.subarray(0, common))) return common;
+	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.
+	if (found.includes(bytes)) return bytes.length;
+	return longestOverlap(found, bytes);
+}
+
+/** How many of the first bytes of `bytes` stand at the very end of `found`. */
+function longestOverlap(found: Buffer, bytes: Buffer): number {
+	const end = found.subarray(-bytes.length);
+	for (let at = end.indexOf(bytes[0] ?? 0); at !== -1; at = end.indexOf(bytes[0] ?? 0, at + 1)) {
+		const rest = end.length - at;
+		if (end.subarray(at).equals(bytes.subarray(0, rest))) return rest;
+	}
+	return 0;
+}

@@ -1,0 +1,228 @@
+/**
+ * The control file: the few words all producers and the logman share, mapped into each of them.
+ *
+ * Invariants: it is made or renewed only under its own `flock`; once mapped it is never truncated or replaced while a
+ * producer lives; numbering goes on above every number ever seen, also after a reboot.
+ */
+
+import { closeSync, fstatSync, lstatSync, readSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { flockRelease, flockWait } from "../platform/libc.ts";
+import { Doorbell } from "../platform/doorbell.ts";
+import { bootId, networkFileSystem } from "../platform/machine.ts";
+import { Mapping } from "../platform/mapping.ts";
+import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
+import { reserve } from "../platform/reserve.ts";
+import { PylogError } from "../shared/errors.ts";
+import { type Lane, laneIndex } from "../shared/lane.ts";
+import {
+	controlBytes,
+	controlHeader,
+	controlMagic,
+	controlWords,
+	slotBytes,
+	slotCount,
+	slotsStartByte,
+	slotWords,
+	spoolVersion,
+} from "./control-layout.ts";
+import { highestNumbers, livingProducers } from "./numbering.ts";
+import { type SpoolPaths, spoolPaths } from "./paths.ts";
+
+export class ControlFile {
+	readonly paths: SpoolPaths;
+	readonly mapping: Mapping;
+	/** Wakes the logman. */
+	readonly doorbell: Doorbell;
+
+	private constructor(paths: SpoolPaths, mapping: Mapping) {
+		this.paths = paths;
+		this.mapping = mapping;
+		this.doorbell = new Doorbell(mapping, controlWords.sleeping);
+	}
+
+	/**
+	 * Opens the spool at `cacheDir`, making it where it is missing. Blocks for a few system calls.
+	 *
+	 * @throws PylogError PYLOG_SPOOL_UNSAFE, PYLOG_SPOOL_NETWORK, PYLOG_SPOOL_VERSION, PYLOG_SPOOL_DAMAGED,
+	 *   PYLOG_SPOOL_FULL, or the file system's own error.
+	 */
+	static open(cacheDir: string): ControlFile {
+		const paths = spoolPaths(cacheDir);
+		ensureOwnedDirectory(cacheDir);
+		refuseNetwork(cacheDir);
+		for (const folder of [paths.producers, paths.parked, paths.quarantine]) ensureOwnedDirectory(folder);
+		for (;;) {
+			const fd = openOwnedFile(paths.control, "missing");
+			try {
+				flockWait(fd);
+				if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
+				return new ControlFile(paths, Mapping.map(fd, controlBytes));
+			} finally {
+				flockRelease(fd);
+				closeSync(fd);
+			}
+		}
+	}
+
+	/** A shared word, by its name in `controlWords`. */
+	load(word: keyof typeof controlWords): number {
+		return Atomics.load(this.mapping.words, controlWords[word]) >>> 0;
+	}
+
+	store(word: keyof typeof controlWords, value: number): void {
+		Atomics.store(this.mapping.words, controlWords[word], value | 0);
+	}
+
+	/** Adds to a shared word and returns what it was before. */
+	add(word: keyof typeof controlWords, value: number): number {
+		return Atomics.add(this.mapping.words, controlWords[word], value | 0) >>> 0;
+	}
+
+	/** Index of a slot's first word. */
+	slotWord(slot: number): number {
+		return (slotsStartByte + slot * slotBytes) / 4;
+	}
+
+	/** Takes a free slot for a producer; `undefined` when all are taken. */
+	claimSlot(producer: number): number | undefined {
+		const words = this.mapping.words;
+		for (let slot = 0; slot < slotCount; slot++) {
+			const owner = this.slotWord(slot) + slotWords.owner;
+			if (Atomics.load(words, owner) !== 0) continue;
+			if (Atomics.compareExchange(words, owner, 0, producer) !== 0) continue;
+			this.#raiseSlotsUsed(slot + 1);
+			return slot;
+		}
+		return undefined;
+	}
+
+	/** Frees a slot: its words first, so that the next owner finds zeros. */
+	releaseSlot(slot: number): void {
+		const start = this.slotWord(slot);
+		for (let word = 1; word < slotBytes / 4; word++) Atomics.store(this.mapping.words, start + word, 0);
+		Atomics.store(this.mapping.words, start + slotWords.owner, 0);
+	}
+
+	isClosed(lane: Lane): boolean {
+		return (this.load("closedLanes") & (1 << laneIndex[lane])) !== 0;
+	}
+
+	setClosed(lane: Lane, closed: boolean): void {
+		const bit = 1 << laneIndex[lane];
+		if (closed) Atomics.or(this.mapping.words, controlWords.closedLanes, bit);
+		else Atomics.and(this.mapping.words, controlWords.closedLanes, ~bit);
+	}
+
+	close(): void {
+		this.mapping.unmap();
+	}
+
+	#raiseSlotsUsed(atLeast: number): void {
+		const words = this.mapping.words;
+		for (;;) {
+			const now = Atomics.load(words, controlWords.slotsUsed);
+			if (now >= atLeast) return;
+			if (Atomics.compareExchange(words, controlWords.slotsUsed, now, atLeast) === now) return;
+		}
+	}
+}
+
+function refuseNetwork(cacheDir: string): void {
+	const network = networkFileSystem(cacheDir);
+	if (network === undefined) return;
+	throw new PylogError(
+		"PYLOG_SPOOL_NETWORK",
+		`Pylog's cacheDir ${cacheDir} is on ${network}, where mapped memory is not coherent. Choose a local disk.`,
+		{ details: { cacheDir, network } },
+	);
+}
+
+/** Whether the file was moved aside by whoever held the lock before. */
+function wasReplaced(fd: number, path: string): boolean {
+	return lstatSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino;
+}
+
+/** Makes the open, locked control file ready to be mapped; `false` when it was moved aside and must be opened again. */
+function prepare(fd: number, paths: SpoolPaths): boolean {
+	const header = Buffer.alloc(64);
+	const bytesRead = readSync(fd, header, 0, header.length, 0);
+	const isNew = bytesRead === 0 || header.every((byte) => byte === 0);
+	if (!isNew) {
+		const problem = findProblem(header, fstatSync(fd).size);
+		if (problem !== undefined) return moveAside(paths, problem);
+		if (header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId())) return true;
+	}
+	renew(fd, paths, isNew ? undefined : readCounter(fd));
+	return true;
+}
+
+function findProblem(header: Buffer, sizeBytes: number): string | undefined {
+	if (header.toString("latin1", 0, 8) !== controlMagic) return "it does not start with its magic";
+	const version = header.readUInt32LE(controlHeader.version);
+	if (version !== spoolVersion) {
+		throw new PylogError(
+			"PYLOG_SPOOL_VERSION",
+			`The spool is of format version ${version}; this Pylog knows ${spoolVersion}. ` +
+				"Drain it with the Pylog that wrote it, then remove the cache directory.",
+			{ details: { version, known: spoolVersion } },
+		);
+	}
+	if (header.readUInt32LE(controlHeader.slotCount) !== slotCount) return "its slot count is wrong";
+	return sizeBytes === controlBytes ? undefined : `its size is ${sizeBytes}, not ${controlBytes}`;
+}
+
+/** A damaged control file is kept in quarantine; refused while a living producer still has it mapped. */
+function moveAside(paths: SpoolPaths, problem: string): false {
+	const living = livingProducers(paths);
+	if (living.length > 0) {
+		throw new PylogError(
+			"PYLOG_SPOOL_DAMAGED",
+			`The control file ${paths.control} is damaged (${problem}) and in use by producers ${living.join(", ")}. ` +
+				"End those processes; the next start repairs it.",
+			{ details: { path: paths.control, problem, living } },
+		);
+	}
+	renameSync(paths.control, join(paths.quarantine, `control-${Date.now()}`));
+	return false;
+}
+
+/** Low bits of the number counter and the number of the next producer, before they are written anew. */
+function readCounter(fd: number): { nextNumber: number; numberHigh: number; nextProducer: number } {
+	const bytes = Buffer.alloc(slotsStartByte);
+	readSync(fd, bytes, 0, bytes.length, 0);
+	return {
+		nextNumber: bytes.readUInt32LE(controlWords.nextNumber * 4),
+		numberHigh: bytes.readUInt32LE(controlWords.numberHigh * 4),
+		nextProducer: bytes.readUInt32LE(controlWords.nextProducer * 4),
+	};
+}
+
+/**
+ * Numbers skipped after a reboot. Lines written within the last sync interval before a power failure may have higher
+ * numbers than anything that reached the disk of the spool; nobody logs so many in that time.
+ */
+const numbersSkippedAfterReboot = 2 ** 24;
+
+function renew(fd: number, paths: SpoolPaths, before: ReturnType<typeof readCounter> | undefined): void {
+	const seen = highestNumbers(paths);
+	let next = seen.queue + 1;
+	if (before !== undefined) {
+		next = Math.max(next, before.numberHigh * 2 ** 32 + before.nextNumber) + numbersSkippedAfterReboot;
+	}
+	const bytes = Buffer.alloc(controlBytes);
+	bytes.writeUInt32LE(spoolVersion, controlHeader.version);
+	bytes.writeUInt32LE(slotCount, controlHeader.slotCount);
+	bootId().copy(bytes, controlHeader.bootId);
+	bytes.writeDoubleLE(Date.now(), controlHeader.createdMs);
+	bytes.writeUInt32LE(next % 2 ** 32, controlWords.nextNumber * 4);
+	bytes.writeUInt32LE(Math.floor(next / 2 ** 32), controlWords.numberHigh * 4);
+	bytes.writeUInt32LE(Math.max(seen.producer, (before?.nextProducer ?? 1) - 1) + 1, controlWords.nextProducer * 4);
+	bytes.writeUInt32LE(seen.reservedKib, controlWords.reservedKib * 4);
+	if (!reserve(fd, controlBytes)) {
+		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
+	}
+	writeSync(fd, bytes, 0, bytes.length, 0);
+	// The magic last: a file without it is made anew.
+	writeSync(fd, controlMagic, 0, "latin1");
+}

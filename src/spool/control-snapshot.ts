@@ -1,0 +1,111 @@
+/**
+ * The control file as it reads at one moment, for those who only look: nothing is mapped, made, renewed or locked.
+ *
+ * The words are those of one `read`, each whole, but not all of the same instant: producers go on meanwhile. Slots of
+ * an earlier boot are left out, for no producer of that boot lives.
+ */
+
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { bootId } from "../platform/machine.ts";
+import { systemCode } from "../shared/errors.ts";
+import {
+	controlBytes,
+	controlHeader,
+	controlMagic,
+	controlWords,
+	slotBytes,
+	slotCount,
+	slotsStartByte,
+	slotWords,
+	spoolVersion,
+} from "./control-layout.ts";
+
+/** A producer's slot. Counts are the low 32 bits; where there are two, the priority lane's comes first. */
+export interface SlotSnapshot {
+	readonly slot: number;
+	readonly producer: number;
+	readonly appended: readonly [number, number];
+	readonly written: readonly [number, number];
+	readonly durable: readonly [number, number];
+	readonly dropped: number;
+	readonly dropsTold: number;
+}
+
+export interface ControlSnapshot {
+	/** Why no process could use the file as it is; `undefined` for a sound one. The rest means little then. */
+	readonly problem: string | undefined;
+	readonly version: number;
+	/** When it was made, milliseconds since the Unix epoch. */
+	readonly createdMs: number;
+	readonly isOfThisBoot: boolean;
+	readonly slots: readonly SlotSnapshot[];
+	/** A shared word, by its name in `controlWords`. */
+	word(name: keyof typeof controlWords): number;
+}
+
+/**
+ * Reads a control file; `undefined` where there is none, or none yet. Blocks for a few system calls.
+ *
+ * @throws the file system's own error for a file that is there and can't be read.
+ */
+export function readControl(path: string): ControlSnapshot | undefined {
+	const file = readStart(path);
+	if (file === undefined || file.bytes.every((byte) => byte === 0)) return undefined;
+	const bytes = Buffer.alloc(controlBytes);
+	file.bytes.copy(bytes);
+	const isOfThisBoot = bytes.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
+	return {
+		problem: findProblem(bytes, file.sizeBytes),
+		version: bytes.readUInt32LE(controlHeader.version),
+		createdMs: bytes.readDoubleLE(controlHeader.createdMs),
+		isOfThisBoot,
+		slots: isOfThisBoot ? readSlots(bytes) : [],
+		word: (name) => bytes.readUInt32LE(controlWords[name] * 4),
+	};
+}
+
+function readStart(path: string): { bytes: Buffer; sizeBytes: number } | undefined {
+	let fd: number;
+	try {
+		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+	} catch (error) {
+		if (systemCode(error) === "ENOENT") return undefined;
+		throw error;
+	}
+	try {
+		const bytes = Buffer.alloc(controlBytes);
+		return { bytes: bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), sizeBytes: fstatSync(fd).size };
+	} finally {
+		closeSync(fd);
+	}
+}
+
+function findProblem(bytes: Buffer, sizeBytes: number): string | undefined {
+	if (bytes.toString("latin1", 0, 8) !== controlMagic) return `it does not start with ${controlMagic}`;
+	const version = bytes.readUInt32LE(controlHeader.version);
+	if (version !== spoolVersion) return `it is of format version ${version}, and this Pylog knows ${spoolVersion}`;
+	const slots = bytes.readUInt32LE(controlHeader.slotCount);
+	if (slots !== slotCount) return `it says it has ${slots} slots, not ${slotCount}`;
+	return sizeBytes === controlBytes ? undefined : `it has ${sizeBytes} bytes, not ${controlBytes}`;
+}
+
+function readSlots(bytes: Buffer): SlotSnapshot[] {
+	const slots: SlotSnapshot[] = [];
+	const used = Math.min(bytes.readUInt32LE(controlWords.slotsUsed * 4), slotCount);
+	for (let slot = 0; slot < used; slot++) {
+		const start = slotsStartByte + slot * slotBytes;
+		const word = (index: number): number => bytes.readUInt32LE(start + index * 4);
+		const pair = (index: number): [number, number] => [word(index), word(index + 1)];
+		if (word(slotWords.owner) === 0) continue;
+		slots.push({
+			slot,
+			producer: word(slotWords.owner),
+			appended: pair(slotWords.appended),
+			written: pair(slotWords.written),
+			durable: pair(slotWords.durable),
+			dropped: word(slotWords.dropped),
+			dropsTold: word(slotWords.dropsTold),
+		});
+	}
+	return slots;
+}

@@ -1,0 +1,71 @@
+/** What a producer had to drop and has not told of yet: counted by logger, lane and reason. */
+
+import type { LaneIndex } from "../shared/lane.ts";
+import type { Definition } from "./definition.ts";
+import type { Entry } from "./producer.ts";
+import { recordFlags } from "./log-record.ts";
+
+export type DropReason = "the spool is full" | "the lane was closed";
+
+export interface Drop {
+	readonly lane: LaneIndex;
+	readonly definition: Definition;
+	readonly reason: DropReason;
+	readonly sinceMs: number;
+	count: number;
+}
+
+const warningLevel = 40;
+
+export class DropLedger {
+	#drops: Drop[] = [];
+	/** All drops ever. */
+	total = 0;
+	/** Drops that a line tells of. */
+	told = 0;
+
+	/** Whether there are drops that no line tells of. */
+	get isPending(): boolean {
+		return this.#drops.length > 0;
+	}
+
+	add(lane: LaneIndex, definition: Definition, reason: DropReason): void {
+		this.total += 1;
+		for (const drop of this.#drops) {
+			if (drop.definition === definition && drop.lane === lane && drop.reason === reason) {
+				drop.count += 1;
+				return;
+			}
+		}
+		this.#drops.push({ lane, definition, reason, sinceMs: Date.now(), count: 1 });
+	}
+
+	/**
+	 * Hands each untold drop to `write`, oldest first. `write` returns whether the line was taken; those it refuses stay.
+	 * Returns whether none is left.
+	 */
+	tell(write: (drop: Drop) => boolean): boolean {
+		this.#drops = this.#drops.filter((drop) => {
+			if (!write(drop)) return true;
+			this.told += drop.count;
+			return false;
+		});
+		return this.#drops.length === 0;
+	}
+}
+
+/** The line that stands where records are missing: how many, whose, why, since when. */
+export function dropNotice(drop: Drop, producer: number): Entry {
+	const since = new Date(drop.sinceMs).toISOString();
+	const lane = drop.lane === 0 ? "priority" : "normal";
+	return {
+		level: warningLevel,
+		timeMs: 0,
+		flags: recordFlags.dropNotice,
+		definition: drop.definition,
+		callSite: undefined,
+		message: `pylog dropped ${drop.count} ${drop.count === 1 ? "record" : "records"} here: ${drop.reason}`,
+		fields: `"dropped":${drop.count},"lane":"${lane}","producer":${producer},"process":${process.pid},"since":"${since}"`,
+		error: "",
+	};
+}

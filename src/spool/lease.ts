@@ -1,0 +1,76 @@
+/**
+ * The lease: the kernel lock that makes one process the logman (or the reader of a `LogQueue`). The lock counts; the
+ * text in the file is for people. The file is never unlinked: a lock on an unlinked file would exclude nobody.
+ */
+
+import { ftruncateSync, readFileSync, writeSync } from "node:fs";
+import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { PylogError } from "../shared/errors.ts";
+
+/** Who holds the lease, by its own word. */
+export interface LeaseHolder {
+	readonly pid: number;
+	/** When it took the lease, ISO 8601. */
+	readonly started: string;
+}
+
+/** A look at the lease by somebody else (see {@link isLeaseHeld}) takes microseconds; a holder keeps it. */
+const retries = 5;
+const retryIntervalMs = 20;
+
+export class Lease {
+	readonly #lock: FileLock;
+
+	private constructor(lock: FileLock) {
+		this.#lock = lock;
+		const holder: LeaseHolder = { pid: process.pid, started: new Date().toISOString() };
+		ftruncateSync(lock.fd);
+		writeSync(lock.fd, `${JSON.stringify(holder)}\n`, 0);
+	}
+
+	/** Takes the lease; `undefined` when another holds it. Blocks for up to a tenth of a second then. */
+	static tryAcquire(path: string): Lease | undefined {
+		for (let attempt = 1; ; attempt++) {
+			const lock = FileLock.tryAcquire(path);
+			if (lock !== undefined) return new Lease(lock);
+			if (attempt === retries) return undefined;
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryIntervalMs);
+		}
+	}
+
+	/** As {@link Lease.tryAcquire}. @throws PylogError PYLOG_LEASE_HELD, naming the holder. */
+	static acquire(path: string): Lease {
+		const lease = Lease.tryAcquire(path);
+		if (lease !== undefined) return lease;
+		throw leaseHeld(path);
+	}
+
+	release(): void {
+		ftruncateSync(this.#lock.fd);
+		this.#lock.release();
+	}
+}
+
+/** Whether a logman (or another reader) lives. Two system calls. */
+export function isLeaseHeld(path: string): boolean {
+	return isLocked(path);
+}
+
+/** Who holds the lease, as far as its text tells. */
+export function leaseHolder(path: string): LeaseHolder | undefined {
+	try {
+		return JSON.parse(readFileSync(path, "utf8")) as LeaseHolder;
+	} catch {
+		return undefined;
+	}
+}
+
+export function leaseHeld(path: string): PylogError {
+	const holder = leaseHolder(path);
+	const who = holder === undefined ? "another process" : `process ${holder.pid}, since ${holder.started},`;
+	return new PylogError(
+		"PYLOG_LEASE_HELD",
+		`There can be one logman: ${who} holds ${path}. Stop it with \`pylog stop\`, or wait for it with \`pylog start --wait\`.`,
+		{ details: { path, ...holder } },
+	);
+}

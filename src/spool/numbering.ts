@@ -1,0 +1,90 @@
+/**
+ * What a spool left by an older run says about numbers: needed when the control file is made anew, after a reboot or
+ * because it was lost, so that numbering goes on above all seen.
+ */
+
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isLocked } from "../platform/file-lock.ts";
+import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import { aliveFile, producerDirectory, type SpoolPaths } from "./paths.ts";
+import { isPlausibleLength, isRecord, recordHeader, recordKinds } from "./record-codec.ts";
+import { decodeSegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
+
+export interface HighestNumbers {
+	/** Highest queue number in any record or checkpoint; 0 for an empty spool. */
+	readonly queue: number;
+	/** Highest producer number. */
+	readonly producer: number;
+	/** KiB of disk that segment files take. */
+	readonly reservedKib: number;
+}
+
+/** Reads every segment once: slow with a large backlog, and needed only when the control file is made anew. */
+export function highestNumbers(paths: SpoolPaths): HighestNumbers {
+	const checkpoint = readCheckpoint(paths.checkpoint);
+	let queue = (checkpoint?.horizon ?? 0) as QueueNumber;
+	let producer = checkpoint?.chains.reduce((highest, chain) => Math.max(highest, chain.producer), 0) ?? 0;
+	let reservedKib = 0;
+	for (const number of producerNumbers(paths)) {
+		producer = Math.max(producer, number);
+		for (const path of segmentFiles(producerDirectory(paths, number))) {
+			reservedKib += Math.ceil((statSync(path, { throwIfNoEntry: false })?.size ?? 0) / 1024);
+			queue = highestInSegment(path, queue);
+		}
+	}
+	return { queue, producer, reservedKib };
+}
+
+/** Numbers of all producers that have a folder, in rising order. */
+export function producerNumbers(paths: SpoolPaths): readonly number[] {
+	return readdirSync(paths.producers)
+		.filter((name) => /^[1-9]\d*$/.test(name))
+		.map(Number)
+		.sort((a, b) => a - b);
+}
+
+/** Numbers of the producers that live: those whose lock is held. */
+export function livingProducers(paths: SpoolPaths): readonly number[] {
+	return producerNumbers(paths).filter((number) => isLocked(aliveFile(producerDirectory(paths, number))));
+}
+
+/** Paths of a producer's segment files. */
+export function segmentFiles(directory: string): readonly string[] {
+	try {
+		return readdirSync(directory)
+			.filter((name) => name.endsWith(".seg"))
+			.map((name) => join(directory, name));
+	} catch {
+		return [];
+	}
+}
+
+function highestInSegment(path: string, reference: QueueNumber): QueueNumber {
+	let bytes: Buffer;
+	try {
+		bytes = readFileSync(path);
+	} catch {
+		return reference;
+	}
+	const header = decodeSegmentHeader(bytes);
+	if (header === undefined) return reference;
+	const seed = segmentSeed(header.nonce, header.index);
+	const words = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~7)));
+	let highest = reference;
+	let at = segmentHeaderBytes;
+	while (at + 8 <= bytes.length) {
+		const length = words[at >>> 2] as number;
+		if (!isPlausibleLength(length, at, bytes.length) || !isRecord(words, at, length, seed)) {
+			at += 8;
+			continue;
+		}
+		if (bytes[at + recordHeader.kind] === recordKinds.log) {
+			const number = liftQueueNumber(words[(at + recordHeader.number) >>> 2] as number, highest);
+			if (number > highest) highest = number;
+		}
+		at += length;
+	}
+	return highest;
+}

@@ -1,0 +1,170 @@
+/**
+ * A producer as the reader of the spool knows it: its two chains, how far their records are delivered, and whether it
+ * lives.
+ */
+
+import { rmSync, statSync } from "node:fs";
+import { isLocked } from "../platform/file-lock.ts";
+import { type Lane, type LaneIndex, laneIndex, lanes } from "../shared/lane.ts";
+import { ChainReader, chainStart, type Damage } from "./chain-reader.ts";
+import type { ChainPosition, ChainState } from "./checkpoint.ts";
+import type { ControlFile } from "./control-file.ts";
+import { slotWords } from "./control-layout.ts";
+import { segmentFiles } from "./numbering.ts";
+import { aliveFile, producerDirectory } from "./paths.ts";
+
+export interface UntoldDrops {
+	readonly producer: number;
+	readonly count: number;
+}
+
+export class ProducerReader {
+	readonly number: number;
+	readonly directory: string;
+	readonly chains: readonly [ChainReader, ChainReader];
+	/** End of what is delivered, by lane. */
+	readonly #delivered: [ChainPosition, ChainPosition];
+	/** Records appended when the lane was last read to its end, by lane; `undefined` while there may be more. */
+	readonly #exhaustedAt: [number | undefined, number | undefined] = [undefined, undefined];
+	readonly #control: ControlFile;
+	readonly #slot: number | undefined;
+	#isAlive = true;
+
+	constructor(control: ControlFile, number: number, states: readonly ChainState[], onDamage: (damage: Damage) => void) {
+		this.#control = control;
+		this.number = number;
+		this.directory = producerDirectory(control.paths, number);
+		this.#slot = findSlot(control, number);
+		const chain = (lane: Lane): ChainReader => {
+			const state = states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
+			return new ChainReader(this.directory, lane, state?.from ?? chainStart, state?.nonce, onDamage);
+		};
+		this.chains = [chain("priority"), chain("normal")];
+		this.#delivered = [this.chains[0].position, this.chains[1].position];
+		this.checkAlive();
+	}
+
+	get isAlive(): boolean {
+		return this.#isAlive;
+	}
+
+	/** Whether the producer is dead and everything of it is delivered. */
+	get isFinished(): boolean {
+		return !this.#isAlive && lanes.every((lane) => this.#isExhausted(laneIndex[lane]) && !this.hasUndelivered(lane));
+	}
+
+	/** Looks whether the producer lives. Dead once, it stays dead. */
+	checkAlive(): boolean {
+		if (!this.#isAlive || isLocked(aliveFile(this.directory))) return this.#isAlive;
+		this.#isAlive = false;
+		this.#exhaustedAt.fill(undefined);
+		return false;
+	}
+
+	/** Makes a lane ready to be read on, if there can be anything new. */
+	refresh(lane: LaneIndex): boolean {
+		if (this.#isExhausted(lane)) return false;
+		this.#exhaustedAt[lane] = undefined;
+		this.chains[lane].refresh(!this.#isAlive);
+		return true;
+	}
+
+	/** Notes that a lane was read to its end. `appended` is what the slot said before the reading. */
+	markExhausted(lane: LaneIndex, appended: number): void {
+		this.#exhaustedAt[lane] = appended;
+	}
+
+	/** Gives descriptors and memory of idle lanes back. */
+	rest(): void {
+		for (const lane of [0, 1] as const) if (this.#isExhausted(lane)) this.chains[lane].rest();
+	}
+
+	/** Records appended to a lane, as the producer's slot says (low 32 bits); 0 for a producer without a slot. */
+	appended(lane: LaneIndex): number {
+		return this.#load(slotWords.appended + lane);
+	}
+
+	hasUndelivered(lane: Lane): boolean {
+		const from = this.#delivered[laneIndex[lane]];
+		const { index, offset } = this.chains[laneIndex[lane]].position;
+		return from.index !== index || from.offset !== offset;
+	}
+
+	/** The states of both chains, for a checkpoint. A chain that was never read has none. */
+	states(): readonly ChainState[] {
+		return this.chains.flatMap((chain, lane) => {
+			if (chain.nonce === undefined) return [];
+			const from = this.#delivered[lane as LaneIndex];
+			return [{ producer: this.number, nonce: chain.nonce, lane, from, to: chain.position }];
+		});
+	}
+
+	/** Notes that all that was read is delivered. Nothing is told to the producer yet, see {@link publish}. */
+	markDelivered(): void {
+		this.#delivered[0] = this.chains[0].position;
+		this.#delivered[1] = this.chains[1].position;
+	}
+
+	/** Tells the producer what is written, and which segments it may use again. Only after the checkpoint says so too. */
+	publish(): void {
+		this.#delivered.forEach((position, lane) => {
+			this.#store(slotWords.written + lane, position.sequence);
+			this.#store(slotWords.freeBelow + lane, position.index);
+		});
+	}
+
+	/** Tells the producer that all that is written is on disk. */
+	publishDurable(): void {
+		for (const lane of [0, 1]) this.#store(slotWords.durable + lane, this.#load(slotWords.written + lane));
+	}
+
+	/** Removes what a finished producer left. Returns the drops that no line told of. */
+	retire(): UntoldDrops {
+		this.close();
+		const count = this.#load(slotWords.dropped) - this.#load(slotWords.dropsTold);
+		const sizeBytes = segmentFiles(this.directory).reduce(
+			(sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
+			0,
+		);
+		rmSync(this.directory, { recursive: true, force: true });
+		this.#control.add("reservedKib", -sizeBytes / 1024);
+		if (this.#ownsSlot()) this.#control.releaseSlot(this.#slot as number);
+		return { producer: this.number, count };
+	}
+
+	close(): void {
+		for (const chain of this.chains) chain.rest();
+	}
+
+	#isExhausted(lane: LaneIndex): boolean {
+		const seen = this.#exhaustedAt[lane];
+		return seen !== undefined && (!this.#isAlive || seen === this.appended(lane));
+	}
+
+	/** The slot of a dead producer may have gone to another one. */
+	#ownsSlot(): boolean {
+		return this.#slot !== undefined && ownerOf(this.#control, this.#slot) === this.number;
+	}
+
+	#load(word: number): number {
+		if (!this.#ownsSlot()) return 0;
+		return Atomics.load(this.#control.mapping.words, this.#control.slotWord(this.#slot as number) + word);
+	}
+
+	#store(word: number, value: number): void {
+		if (!this.#ownsSlot()) return;
+		Atomics.store(this.#control.mapping.words, this.#control.slotWord(this.#slot as number) + word, value | 0);
+	}
+}
+
+function findSlot(control: ControlFile, number: number): number | undefined {
+	const slots = control.load("slotsUsed");
+	for (let slot = 0; slot < slots; slot++) {
+		if (ownerOf(control, slot) === number) return slot;
+	}
+	return undefined;
+}
+
+function ownerOf(control: ControlFile, slot: number): number {
+	return Atomics.load(control.mapping.words, control.slotWord(slot) + slotWords.owner) >>> 0;
+}

@@ -1,0 +1,177 @@
+/**
+ * Reads one segment file, with `pread` into memory of its own: a mapped reader would die of a truncated file, and bytes
+ * could change between check and use.
+ *
+ * Invariants: bytes count as a record only when their checksum is right; a look at the file costs one read of a chunk;
+ * what was read stays in place until the next look.
+ */
+
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import type { Lane } from "../shared/lane.ts";
+import type { LoggerDefinition } from "./log-record.ts";
+import { parseDefinition } from "./logger-definition.ts";
+import { isPlausibleLength, isRecord, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
+import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
+
+const chunkBytes = 64 * 1024;
+/** A search for the next valid record gives up after it has read so much: hostile lengths must not cost hours. */
+const maxSearchBytes = 64 * 1024 * 1024;
+
+export class SegmentReader {
+	readonly path: string;
+	readonly header: SegmentHeader;
+	/** The chunk last read. */
+	chunk: Buffer = Buffer.alloc(0);
+	/** The same as words. */
+	words: Int32Array = new Int32Array(0);
+	readonly #fd: number;
+	readonly #sizeBytes: number;
+	readonly #seed: number;
+	#start = 0;
+	#end = 0;
+	#bytesRead = 0;
+	readonly #definitions = new Map<number, LoggerDefinition>();
+	readonly #callSites = new Map<number, string>();
+
+	private constructor(path: string, fd: number, header: SegmentHeader) {
+		this.path = path;
+		this.header = header;
+		this.#fd = fd;
+		// A file shorter than its header says was truncated: what is left of it counts.
+		this.#sizeBytes = Math.min(header.sizeBytes, fstatSync(fd).size);
+		this.#seed = segmentSeed(header.nonce, header.index);
+	}
+
+	/** Opens a segment; `undefined` when the file is not there or is not this segment (yet). */
+	static open(path: string, lane: Lane, index: number, nonce: number | undefined): SegmentReader | undefined {
+		const fd = openForReading(path);
+		if (fd === undefined) return undefined;
+		const header = readHeader(fd);
+		if (header?.lane === lane && header.index === index && (nonce === undefined || nonce === header.nonce)) {
+			return new SegmentReader(path, fd, header);
+		}
+		closeSync(fd);
+		return undefined;
+	}
+
+	/** Header of a segment file; `undefined` where there is no valid one. */
+	static headerOf(path: string): SegmentHeader | undefined {
+		const fd = openForReading(path);
+		if (fd === undefined) return undefined;
+		try {
+			return readHeader(fd);
+		} finally {
+			closeSync(fd);
+		}
+	}
+
+	/** Place of a byte of the file in `chunk`. */
+	inChunk(offset: number): number {
+		return offset - this.#start;
+	}
+
+	/** Looks at the file again: the chunk begins at `offset` then, and holds `length` bytes at least. */
+	look(offset: number, length: number = recordHeaderBytes): void {
+		this.#load(offset, length);
+	}
+
+	/** Length of the valid record at `offset`, which is wholly in the chunk then; 0 when there is none. */
+	recordAt(offset: number): number {
+		const length = this.lengthAt(offset);
+		return length !== 0 && this.#isValidAt(offset, length) ? length : 0;
+	}
+
+	/** The length word at `offset`, unchecked; 0 at the end. */
+	lengthAt(offset: number): number {
+		if (offset + recordHeaderBytes > this.#sizeBytes || !this.#has(offset, recordHeaderBytes)) return 0;
+		return this.words[this.inChunk(offset) >>> 2] as number;
+	}
+
+	/** Offset of the first valid record behind `offset`; `undefined` when there is none. */
+	search(offset: number): number | undefined {
+		const stopAt = this.#bytesRead + maxSearchBytes;
+		for (let at = offset + 8; at + recordHeaderBytes <= this.#sizeBytes; at += 8) {
+			if (this.recordAt(at) !== 0) return at;
+			if (this.#bytesRead > stopAt) return undefined;
+		}
+		return undefined;
+	}
+
+	/** A copy of the bytes from `from` to `to` (a mebibyte at most), or to the end of the file. */
+	copy(from: number, to: number = this.#sizeBytes): Buffer {
+		const bytes = Buffer.alloc(Math.max(0, Math.min(to - from, 1024 * 1024)));
+		return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, from));
+	}
+
+	/** The logger definition at `offset`. One that can't be understood has an empty output. */
+	definition(offset: number): LoggerDefinition {
+		let definition = this.#definitions.get(offset);
+		if (definition === undefined) {
+			definition = parseDefinition(this.#textAt(offset, recordKinds.loggerDefinition));
+			this.#definitions.set(offset, definition);
+		}
+		return definition;
+	}
+
+	/** The call site at `offset`; "" for offset 0 and for one that can't be understood. */
+	callSite(offset: number): string {
+		if (offset === 0) return "";
+		let callSite = this.#callSites.get(offset);
+		if (callSite === undefined) {
+			callSite = this.#textAt(offset, recordKinds.callSite) ?? "";
+			this.#callSites.set(offset, callSite);
+		}
+		return callSite;
+	}
+
+	close(): void {
+		closeSync(this.#fd);
+	}
+
+	#textAt(offset: number, kind: number): string | undefined {
+		if (offset % 8 !== 0 || offset < segmentHeaderBytes || this.recordAt(offset) === 0) return undefined;
+		const at = this.inChunk(offset);
+		if (this.chunk[at + recordHeader.kind] !== kind) return undefined;
+		const start = at + recordHeaderBytes;
+		return this.chunk.toString("utf8", start, start + this.chunk.readUInt32LE(at + recordHeader.messageBytes));
+	}
+
+	#isValidAt(offset: number, length: number): boolean {
+		if (!isPlausibleLength(length, offset, this.#sizeBytes) || !this.#has(offset, length)) return false;
+		return isRecord(this.words, this.inChunk(offset), length, this.#seed);
+	}
+
+	/** Makes sure that the bytes are in the chunk. */
+	#has(offset: number, length: number): boolean {
+		return (offset >= this.#start && offset + length <= this.#end) || this.#load(offset, length);
+	}
+
+	#load(offset: number, length: number): boolean {
+		const wanted = Math.max(length, chunkBytes);
+		if (this.chunk.length < wanted || this.chunk.length > wanted * 4) {
+			const memory = new ArrayBuffer((wanted + 7) & ~7);
+			this.chunk = Buffer.from(memory);
+			this.words = new Int32Array(memory);
+		}
+		const bytesRead = readSync(this.#fd, this.chunk, 0, this.chunk.length, offset);
+		this.#start = offset;
+		this.#end = offset + bytesRead;
+		this.#bytesRead += bytesRead;
+		return bytesRead >= length;
+	}
+}
+
+function openForReading(path: string): number | undefined {
+	try {
+		return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+	} catch {
+		return undefined;
+	}
+}
+
+function readHeader(fd: number): SegmentHeader | undefined {
+	if (!fstatSync(fd).isFile()) return undefined;
+	const bytes = Buffer.alloc(segmentHeaderBytes);
+	readSync(fd, bytes, 0, bytes.length, 0);
+	return decodeSegmentHeader(bytes);
+}

@@ -1,0 +1,268 @@
+/**
+ * Reads the whole spool in its order: what waits in the priority lane first, then the normal lane, each by queue number
+ * over all producers, and nothing beyond the horizon. Only the holder of the lease may deliver what it reads.
+ *
+ * The horizon is fixed until everything of the priority lane below it is read: a flood of priority records so delays
+ * the normal lane, and does not starve it.
+ */
+
+import { type LaneIndex, lanes } from "../shared/lane.ts";
+import { type QueueNumber, queueNumber } from "../shared/numbers.ts";
+import type { Damage } from "./chain-reader.ts";
+import type { ChainState, Checkpoint } from "./checkpoint.ts";
+import type { ControlFile } from "./control-file.ts";
+import { Horizon } from "./horizon.ts";
+import type { LogRecord } from "./log-record.ts";
+import { Merge } from "./merge.ts";
+import { producerNumbers } from "./numbering.ts";
+import { ProducerReader, type UntoldDrops } from "./producer-reader.ts";
+
+export interface SpoolReaderEvents {
+	readonly onDamage: (damage: Damage) => void;
+	/** `count` records of a producer's lane are missing before the record with this sequence. */
+	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
+}
+
+/** What to do after a record: take it and go on, take it and stop, or stop before it. */
+export type Visit = (record: LogRecord) => "on" | "last";
+
+const livenessIntervalMs = 1000;
+const noLimit = Number.MAX_SAFE_INTEGER as QueueNumber;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+export class SpoolReader {
+	readonly #control: ControlFile;
+	readonly #events: SpoolReaderEvents;
+	readonly #horizon: Horizon;
+	readonly #producers = new Map<number, ProducerReader>();
+	/** States of producers not met yet. */
+	readonly #states: readonly ChainState[];
+	/** Highest number read, by lane. */
+	readonly #highest: [number, number];
+	/** The same, of what is delivered. */
+	#delivered: readonly [number, number];
+	/** The horizon, while priority records below it may wait. */
+	#fixed: QueueNumber | undefined;
+	#lastHorizon: QueueNumber;
+	#discoveredAt = -1;
+	#livenessAtMs = 0;
+
+	constructor(control: ControlFile, checkpoint: Checkpoint | undefined, events: SpoolReaderEvents) {
+		this.#control = control;
+		this.#events = events;
+		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
+		this.#horizon = new Horizon(control, this.#lastHorizon);
+		this.#states = checkpoint?.chains ?? [];
+		this.#delivered = checkpoint?.delivered ?? [0, 0];
+		this.#highest = [...this.#delivered];
+	}
+
+	/** The horizon of the last reading. */
+	get horizon(): QueueNumber {
+		return this.#lastHorizon;
+	}
+
+	/** Highest number delivered, by lane. */
+	get delivered(): readonly [number, number] {
+		return this.#delivered;
+	}
+
+	/** Whether some producer holds the horizon up: records may become readable without any new append. */
+	get isHeldUp(): boolean {
+		return this.#horizon.isHeldUp;
+	}
+
+	get producers(): Iterable<ProducerReader> {
+		return this.#producers.values();
+	}
+
+	/** How many producers live, not counting the one with this number. */
+	countLiving(except?: number): number {
+		let living = 0;
+		for (const producer of this.#producers.values()) if (producer.isAlive && producer.number !== except) living += 1;
+		return living;
+	}
+
+	/**
+	 * Hands records to `visit` in order, until it says `"last"` or all below the horizon is read.
+	 * Returns whether more may wait.
+	 */
+	read(visit: Visit): boolean {
+		this.#lastHorizon = this.#fixed ?? this.#horizon.read();
+		this.discover();
+		this.#fixed = this.#lastHorizon;
+		if (this.#readLane(0, this.#lastHorizon, visit)) return true;
+		this.#fixed = undefined;
+		return this.#readLane(1, this.#lastHorizon, visit);
+	}
+
+	/** Hands the records of one lane only to `visit`, as {@link read} does. */
+	readOnly(lane: LaneIndex, visit: Visit): boolean {
+		this.#lastHorizon = this.#horizon.read();
+		this.discover();
+		return this.#readLane(lane, this.#lastHorizon, visit);
+	}
+
+	/** Hands the records of a batch that was begun before to `visit`, as they were then. */
+	replay(chains: readonly ChainState[], visit: Visit): void {
+		this.discover();
+		for (const producer of this.#producers.values()) {
+			producer.chains.forEach((chain, lane) => {
+				const state = chains.find((each) => each.producer === producer.number && each.lane === lane);
+				chain.stopAt(state?.to ?? chain.position);
+			});
+		}
+		for (const lane of [0, 1] as const) this.#readLane(lane, noLimit, visit);
+		for (const producer of this.#producers.values()) for (const chain of producer.chains) chain.stopAt(undefined);
+	}
+
+	/** Hands everything that is committed to `look`, lane by lane, also beyond the horizon: to look, not to deliver. */
+	scan(look: (record: LogRecord) => void): void {
+		this.discover();
+		const visit: Visit = (record) => {
+			look(record);
+			return "on";
+		};
+		for (const lane of [0, 1] as const) this.#readLane(lane, noLimit, visit);
+	}
+
+	/** Where all chains stand, for a checkpoint. */
+	states(): readonly ChainState[] {
+		return [...this.#producers.values()].flatMap((producer) => producer.states());
+	}
+
+	/** Whether something was read, or passed over as no record, since the last delivery. */
+	get hasMoved(): boolean {
+		for (const producer of this.#producers.values())
+			if (lanes.some((lane) => producer.hasUndelivered(lane))) return true;
+		return false;
+	}
+
+	/** Notes that all that was read is delivered. */
+	markDelivered(): void {
+		for (const producer of this.#producers.values()) producer.markDelivered();
+		this.#delivered = [...this.#highest];
+	}
+
+	/** Tells producers what is written. Only after a checkpoint says so too. */
+	publish(): void {
+		for (const producer of this.#producers.values()) producer.publish();
+	}
+
+	publishDurable(): void {
+		for (const producer of this.#producers.values()) producer.publishDurable();
+	}
+
+	/** Number below which every record is read. */
+	readBelow(): QueueNumber {
+		let lowest = this.#lastHorizon;
+		for (const producer of this.#producers.values()) {
+			for (const lane of [0, 1] as const) {
+				if (!producer.refresh(lane)) continue;
+				const next = producer.chains[lane].peek(this.#lastHorizon);
+				if (next !== undefined && next.queue < lowest) lowest = next.queue;
+			}
+		}
+		return lowest;
+	}
+
+	/** Whether a lane holds nothing that is not delivered, below the horizon or above. */
+	isEmpty(lane: LaneIndex): boolean {
+		this.discover();
+		for (const producer of this.#producers.values()) {
+			producer.refresh(lane);
+			if (producer.chains[lane].peek(this.#lastHorizon) !== undefined) return false;
+		}
+		return true;
+	}
+
+	/** Removes what finished producers left. Only after a checkpoint says that all of it is delivered. */
+	retire(): readonly UntoldDrops[] {
+		const drops: UntoldDrops[] = [];
+		for (const producer of this.#producers.values()) {
+			if (!producer.isFinished) continue;
+			this.#producers.delete(producer.number);
+			const untold = producer.retire();
+			if (untold.count > 0) drops.push(untold);
+		}
+		return drops;
+	}
+
+	/** Looks for dead producers, once a second at most, or now. */
+	checkLiveness(now = false): void {
+		const nowMs = performance.now();
+		if (!now && nowMs - this.#livenessAtMs < livenessIntervalMs) return;
+		this.#livenessAtMs = nowMs;
+		for (const producer of this.#producers.values()) {
+			producer.checkAlive();
+			producer.rest();
+		}
+	}
+
+	/** Meets producers that have come since. */
+	discover(): void {
+		const opened = this.#control.load("producersOpened");
+		if (opened === this.#discoveredAt) return;
+		this.#discoveredAt = opened;
+		for (const number of producerNumbers(this.#control.paths)) {
+			if (this.#producers.has(number)) continue;
+			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
+		}
+	}
+
+	close(): void {
+		for (const producer of this.#producers.values()) producer.close();
+	}
+
+	/** Returns whether the lane has more than `visit` wanted. */
+	#readLane(lane: LaneIndex, limit: QueueNumber, visit: Visit): boolean {
+		const merge = new Merge();
+		const reference = this.#lastHorizon;
+		for (const producer of this.#producers.values()) {
+			const appended = producer.appended(lane);
+			if (!producer.refresh(lane)) continue;
+			const chain = producer.chains[lane];
+			const next = (): LogRecord | undefined => {
+				const record = chain.peek(reference);
+				if (record === undefined) producer.markExhausted(lane, appended);
+				return record !== undefined && record.queue < limit ? record : undefined;
+			};
+			const first = next();
+			if (first === undefined) continue;
+			const source = {
+				queue: first.queue as number,
+				next: first,
+				advance: (): boolean => {
+					this.#take(producer, lane, source.next);
+					const record = next();
+					if (record === undefined) return false;
+					source.next = record;
+					source.queue = record.queue;
+					return true;
+				},
+			};
+			merge.add(source);
+		}
+		return this.#visitAll(merge, lane, visit);
+	}
+
+	#visitAll(merge: Merge, lane: LaneIndex, visit: Visit): boolean {
+		for (let source = merge.first; source !== undefined; source = merge.first) {
+			const record = source.next as Mutable<LogRecord>;
+			// Within a batch the order is by number; only what an earlier batch has passed is late.
+			record.late = record.queue < this.#delivered[lane];
+			if (record.queue > this.#highest[lane]) this.#highest[lane] = record.queue;
+			const answer = visit(record);
+			merge.advance();
+			if (answer === "last") return !merge.isEmpty;
+		}
+		return false;
+	}
+
+	#take(producer: ProducerReader, lane: LaneIndex, record: LogRecord): void {
+		const { sequence } = record;
+		const count = producer.chains[lane].take();
+		if (count > 0) this.#events.onGap({ producer: producer.number, lane: lanes[lane], count, sequence });
+	}
+}
