@@ -9,7 +9,6 @@
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
-const offsetWindowMs = 15 * minuteMs;
 const maxOffsetMinutes = 23 * 60 + 59;
 const firstMs = -62_167_219_200_000;
 const lastMs = 253_402_300_799_999;
@@ -21,7 +20,6 @@ const zero = 0x30;
 const stamp: Buffer = Buffer.from("1970-01-01T00:00:00.000+00:00", "latin1");
 const dateOfStamp: Buffer = stamp.subarray(0, 10);
 const stampedFor = { timeMs: 0, utcOffsetMinutes: 0, localSecond: 0, offsetMinutes: 0 };
-const localOffset = { window: Number.NaN, minutes: 0 };
 
 /** `2026-11-22T06:25:28.123+00:00`. */
 export function formatTimestamp(timeMs: number, utcOffsetMinutes: number): string {
@@ -45,19 +43,6 @@ export function timestampBytes(timeMs: number, utcOffsetMinutes: number): Buffer
 export function dateBytes(timeMs: number, utcOffsetMinutes: number): Buffer {
 	timestampBytes(timeMs, utcOffsetMinutes);
 	return dateOfStamp;
-}
-
-/**
- * What this process's local time is ahead of UTC at `nowMs`, in whole minutes: UTC+1 is 60.
- * Asked once per quarter of an hour, since no time zone changes its offset at any other moment.
- */
-export function localOffsetMinutes(nowMs: number): number {
-	const window = Math.floor(nowMs / offsetWindowMs);
-	if (window !== localOffset.window) {
-		localOffset.window = window;
-		localOffset.minutes = wholeNumber(0 - new Date(nowMs).getTimezoneOffset());
-	}
-	return localOffset.minutes;
 }
 
 function stampTime(timeMs: number, utcOffsetMinutes: number): void {

@@ -10,6 +10,7 @@ import { threadId } from "node:worker_threads";
 import { levels } from "../line/level.ts";
 import { PylogError } from "../shared/errors.ts";
 import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
+import { show } from "../shared/option-rules.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import { CheckpointFile, readCheckpoint } from "../spool/checkpoint.ts";
 import { ControlFile } from "../spool/control-file.ts";
@@ -57,6 +58,7 @@ export class LogQueue {
 	readonly #inbox: Inbox;
 	#producer: Producer | undefined;
 	#taking: Taking | undefined;
+	#isDisposed = false;
 
 	/** Opens the queue at `cacheDir`, making it where it is missing. @throws PylogError as `pylog()` does */
 	constructor(cacheDir?: string) {
@@ -68,7 +70,7 @@ export class LogQueue {
 
 	/** Whether nothing waits in a lane, in the inbox neither. Reads what waits: not for every second. */
 	isEmpty(lane: Lane): boolean {
-		checkLane(lane);
+		this.#check(lane);
 		if (this.#inbox.list(lane, 1).length > 0) return false;
 		if (this.#taking !== undefined) return this.#taking.reader.isEmpty(laneIndex[lane]);
 		const checkpoint = readCheckpoint(this.#control.paths.checkpoint);
@@ -82,13 +84,13 @@ export class LogQueue {
 
 	/** Lets a lane take records again. */
 	open(lane: Lane): void {
-		checkLane(lane);
+		this.#check(lane);
 		this.#control.setClosed(lane, false);
 	}
 
 	/** From now on a lane refuses what comes: `put` throws, loggers drop and count. What waits in it is still written. */
 	close(lane: Lane): void {
-		checkLane(lane);
+		this.#check(lane);
 		this.#control.setClosed(lane, true);
 	}
 
@@ -99,6 +101,7 @@ export class LogQueue {
 	 */
 	put(message: string, options: PutOptions): void {
 		checkPut(message, options);
+		this.#check(options.priority === true ? "priority" : "normal");
 		const lane: Lane = options.priority === true ? "priority" : "normal";
 		if (this.#control.isClosed(lane)) {
 			throw new PylogError(
@@ -128,7 +131,7 @@ export class LogQueue {
 	 * @throws PylogError PYLOG_LEASE_HELD while a logman runs; PYLOG_RECOVERY_NEEDED after one died in a batch.
 	 */
 	get(lane: Lane): QueueItem | undefined {
-		checkLane(lane);
+		this.#check(lane);
 		this.#taking ??= startTaking(this.#control);
 		return takeRecord(this.#taking, lane) ?? this.#takeMessage(lane);
 	}
@@ -145,6 +148,8 @@ export class LogQueue {
 
 	/** Leaves the queue; what waits stays. Idempotent. */
 	dispose(): void {
+		if (this.#isDisposed) return;
+		this.#isDisposed = true;
 		this.#producer?.close();
 		this.#producer = undefined;
 		if (this.#taking !== undefined) stopTaking(this.#taking);
@@ -154,6 +159,14 @@ export class LogQueue {
 
 	[Symbol.dispose](): void {
 		this.dispose();
+	}
+
+	#check(lane: Lane): void {
+		if (this.#isDisposed) {
+			throw new PylogError("PYLOG_CLOSED", `LogQueue: the queue ${this.cacheDir} was disposed of. Make a new one.`);
+		}
+		if (lanes.includes(lane)) return;
+		throw new PylogError("PYLOG_OPTION_INVALID", `LogQueue: lane got ${show(lane)}; it takes ${lanes.join(" or ")}.`);
 	}
 
 	#takeMessage(lane: Lane): QueueItem | undefined {
@@ -270,14 +283,6 @@ function finishedLinesTo(output: string): Definition {
 		definitions.set(output, definition);
 	}
 	return definition;
-}
-
-function checkLane(lane: unknown): void {
-	if (lanes.includes(lane as Lane)) return;
-	throw new PylogError(
-		"PYLOG_OPTION_INVALID",
-		`LogQueue: lane got ${JSON.stringify(lane)}; it takes ${lanes.join(" or ")}.`,
-	);
 }
 
 function checkPut(message: unknown, options: PutOptions | undefined): void {

@@ -58,13 +58,16 @@ export class FileLock {
 	}
 }
 
-/** Whether somebody holds the lock on `path`. A missing file is not held. */
+/** What opening says where there is no file that anybody could have locked: nothing, a file in the way, a link, a socket. */
+const noLockFile: readonly (string | undefined)[] = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"];
+
+/** Whether somebody holds the lock on `path`. A missing file is not held. Never waits. */
 export function isLocked(path: string): boolean {
 	let fd: number;
 	try {
-		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 	} catch (error) {
-		if (systemCode(error) === "ENOENT") return false;
+		if (noLockFile.includes(systemCode(error))) return false;
 		throw error;
 	}
 	try {

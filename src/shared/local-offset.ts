@@ -11,7 +11,8 @@ export function localOffsetMinutes(nowMs: number): number {
 	const window = Math.floor(nowMs / offsetWindowMs);
 	if (window !== offsetAt.window) {
 		offsetAt.window = window;
-		offsetAt.minutes = Math.trunc(0 - new Date(nowMs).getTimezoneOffset());
+		const minutes = Math.trunc(0 - new Date(nowMs).getTimezoneOffset());
+		offsetAt.minutes = Number.isNaN(minutes) ? 0 : minutes;
 	}
 	return offsetAt.minutes;
 }

@@ -1,12 +1,15 @@
 /** What somebody meant who wrote a name that does not exist. */
 
-/** The name of `known` (not empty) with the smallest Levenshtein distance to `word`, upper and lower case alike. */
+/**
+ * The name of `known` (not empty) nearest to `word`, upper and lower case alike: by Levenshtein distance, in proportion
+ * to the length, so that `host` is nearer to `hostname` than to `time`.
+ */
 export function nearestName(word: string, known: readonly string[]): string {
 	const wanted = word.toLowerCase();
 	let nearest = "";
 	let smallest = Number.POSITIVE_INFINITY;
 	for (const name of known) {
-		const distance = levenshteinDistance(wanted, name.toLowerCase());
+		const distance = levenshteinDistance(wanted, name.toLowerCase()) / Math.max(wanted.length, name.length);
 		if (distance >= smallest) continue;
 		smallest = distance;
 		nearest = name;

@@ -20,6 +20,8 @@ export const spoolProblemKinds = [
 	"truncated",
 	/** A segment of a lane is not there. */
 	"missing",
+	/** A segment leads to another one than follows. */
+	"link",
 	/** Bytes where a record should be are none. */
 	"record",
 	/** A record's sequence does not follow the one before it: records are missing. */

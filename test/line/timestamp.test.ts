@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { formatDate, formatTimestamp, localOffsetMinutes } from "../../src/line/timestamp.ts";
+import { formatDate, formatTimestamp } from "../../src/line/timestamp.ts";
+import { localOffsetMinutes } from "../../src/shared/local-offset.ts";
 import { someTimeMs } from "./record-builder.ts";
 
 const timestampPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$/;
