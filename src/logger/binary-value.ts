@@ -2,8 +2,8 @@
 
 import { cutMark, jsonString } from "./json-text.ts";
 
-/** Bytes beyond this are counted instead of printed. */
-export const maxBinaryBytes = 1024;
+/** Bytes beyond this are counted instead of printed. A multiple of 3: base64 then ends without padding. */
+const maxBinaryBytes = 1023;
 
 const typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
 

@@ -40,6 +40,7 @@ export function formatMessage(text: string, values: readonly unknown[]): Formatt
 
 function formatValue(placeholder: string, value: unknown): string {
 	try {
+		if (placeholder === "%s" && typeof value === "string") return value;
 		if (placeholder === "%j") return jsonText(value);
 		if (placeholder === "%s" && isErrorLike(value)) return errorHeadline(value);
 		return cutText(format(placeholder, value), maxStringChars);

@@ -11,6 +11,7 @@
 import { FileSink } from "../sinks/file/file-sink.ts";
 import { findAppend } from "../sinks/file/find-append.ts";
 import { AppendError, readRange } from "../sinks/file/output-file.ts";
+import { systemCode } from "../shared/errors.ts";
 import type { CheckpointFile, OutputState } from "../spool/checkpoint.ts";
 import type { SpoolReader } from "../spool/spool-reader.ts";
 import type { Batch } from "./batch.ts";
@@ -24,18 +25,23 @@ const bringBackBytes = 1024 * 1024;
 interface Shipment {
 	readonly path: string;
 	readonly bytes: Buffer;
-	state: OutputState;
-	isDone: boolean;
+	/** Bytes that are in a file. */
+	writtenBytes: number;
+	/** What the file that gets the rest was before it; `undefined` before the batch is announced. */
+	state: OutputState | undefined;
 }
 
-/** What of a batch is still to be written; kept while even the spool's own disk takes nothing. */
 export class Delivery {
 	readonly sink: FileSink = new FileSink();
 	readonly #checkpoint: CheckpointFile;
 	readonly #reader: SpoolReader;
 	readonly #parked: ParkedOutputs;
 	readonly #errors: ErrorLog;
+	/** What of a batch is still to be written; kept while even the spool's own disk takes nothing. */
 	#shipments: Shipment[] = [];
+	#isPending = false;
+	/** Whether the checkpoint holds the batch as it is now: nothing is written before it does. */
+	#isAnnounced = false;
 	#hasUnconfirmed = false;
 
 	constructor(checkpoint: CheckpointFile, reader: SpoolReader, parked: ParkedOutputs, errors: ErrorLog) {
@@ -45,55 +51,55 @@ export class Delivery {
 		this.#errors = errors;
 	}
 
-	/** Whether a batch was begun that is not wholly delivered. */
+	/** Whether a batch was begun that is not wholly delivered. Its lines must stay as they are until it is. */
 	get isPending(): boolean {
-		return this.#shipments.length > 0;
+		return this.#isPending;
 	}
 
 	/** Delivers what the reader has read since the last delivery. @throws what the spool's own disk says. */
 	deliver(batch: Batch): void {
-		this.#shipments = [...batch.lines].map(([path, lines]) => this.#ship(path, lines.bytes));
-		this.#writeCheckpoint();
+		this.#shipments = [...batch.lines].map(([path, { bytes }]) => ({ path, bytes, writtenBytes: 0, state: undefined }));
+		this.#isPending = true;
+		this.#isAnnounced = false;
 		this.finish();
 	}
 
 	/** Writes what is still to be written of the batch. @throws what the spool's own disk says. */
 	finish(): void {
-		for (const shipment of this.#shipments) if (!shipment.isDone) this.#write(shipment);
+		if (!this.#isAnnounced) this.#announce();
+		for (const shipment of this.#shipments) this.#write(shipment);
 		this.#shipments = [];
+		this.#isPending = false;
 		this.#reader.markDelivered();
 		this.#hasUnconfirmed = true;
 	}
 
 	/** Stores that the last batch is done, and tells the producers. */
 	confirm(): void {
-		if (!this.#hasUnconfirmed) return;
-		this.#writeCheckpoint();
+		if (this.#hasUnconfirmed) this.#writeCheckpoint([]);
 	}
 
-	/** After a start: finds out what of the batch that a death interrupted is written, and writes the rest. */
+	/** After a start: finds out what of the batch that a death interrupted is written. The rest is pending then. */
 	recover(batch: Batch, outputs: readonly OutputState[]): void {
 		for (const state of outputs) {
-			const lines = state.parked === undefined ? batch.lines.get(state.path)?.bytes : readParked(state, this.#parked);
-			if (lines === undefined) continue;
-			const bytes = lines.subarray(state.skippedBytes);
-			const found = findAppend(state.target, state, bytes);
-			const rest = bytes.subarray(found.writtenBytes);
-			const target = found.writtenBytes > 0 ? found.path : state.target;
-			if (rest.length > 0)
-				this.#write({ path: state.path, bytes: rest, state: { ...state, target, skippedBytes: 0 }, isDone: false });
-			const parked = this.#parked.get(state.path);
-			if (parked !== undefined && state.parked !== undefined) parked.broughtBack = state.parked.to;
+			if (state.parked !== undefined) {
+				this.#recoverBroughtBack(state, state.parked);
+				continue;
+			}
+			const bytes = batch.lines.get(state.path)?.bytes;
+			if (bytes === undefined) continue;
+			if (state.target !== state.path) this.#parked.park(state.path);
+			const writtenBytes = state.skippedBytes + this.#countWritten(state, bytes.subarray(state.skippedBytes));
+			this.#shipments.push({ path: state.path, bytes, writtenBytes, state });
 		}
-		this.#reader.markDelivered();
-		this.#hasUnconfirmed = true;
-		this.confirm();
+		this.#isPending = true;
+		this.#isAnnounced = true;
 	}
 
 	/** Tries to bring lines back from the parked file of an output that is due. Returns whether it worked. */
 	bringBack(parked: ParkedOutput, nowMs: number): boolean {
-		const waiting = readRange(parked.file, parked.broughtBack, parked.broughtBack + bringBackBytes);
 		try {
+			const waiting = readWaiting(parked, parked.broughtBack + bringBackBytes);
 			if (waiting.length > 0) this.#bringBackBytes(parked, waiting);
 			else this.#releaseParked(parked);
 			return true;
@@ -106,28 +112,27 @@ export class Delivery {
 
 	/** Brings all files to the disk, and tells the producers. Blocks. Returns whether it worked. */
 	sync(): boolean {
-		let isWell = true;
-		this.sink.sync((path, error) => {
-			isWell = false;
-			this.#errors.report({ what: "sync a file to the disk", error, output: path });
-		});
-		if (isWell) this.#reader.publishDurable();
-		return isWell;
+		this.sink.sync((path, error) => this.#errors.report({ what: "sync a file to the disk", error, output: path }));
+		if (this.sink.isSynced) this.#reader.publishDurable();
+		return this.sink.isSynced;
 	}
 
-	#ship(path: string, bytes: Buffer): Shipment {
-		return { path, bytes, state: this.#stateOf(path, 0, bytes), isDone: false };
+	/** Stores what is to be written, and what each file is before it. */
+	#announce(): void {
+		this.#isAnnounced = false;
+		this.#shipments = this.#shipments.filter(({ writtenBytes, bytes }) => writtenBytes < bytes.length);
+		const states = this.#shipments.map((shipment) => (shipment.state = this.#stateOf(shipment)));
+		this.#writeCheckpoint(states);
+		this.#isAnnounced = true;
 	}
 
-	/** What the file is that the lines go to: the output itself, or its parked file. */
-	#stateOf(path: string, skippedBytes: number, bytes: Buffer): OutputState {
-		const known = this.#parked.get(path);
-		if (known === undefined) {
+	/** What the file is that the rest goes to: the output itself, or its parked file. */
+	#stateOf({ path, bytes, writtenBytes: skippedBytes }: Shipment): OutputState {
+		if (this.#parked.get(path) === undefined) {
 			try {
 				return { path, target: path, ...this.sink.file(path).state, skippedBytes };
 			} catch (error) {
-				this.#report(path, error, firstLine(bytes.subarray(skippedBytes)));
-				this.#parked.postpone(this.#parked.park(path), performance.now());
+				this.#park(path, error, bytes.subarray(skippedBytes));
 			}
 		}
 		const { file } = this.#parked.park(path);
@@ -135,22 +140,46 @@ export class Delivery {
 	}
 
 	#write(shipment: Shipment): void {
-		const { path, bytes, state } = shipment;
-		try {
-			this.sink.append(state.target, bytes.subarray(state.skippedBytes));
-		} catch (error) {
-			const skippedBytes = state.skippedBytes + (error instanceof AppendError ? error.writtenBytes : 0);
-			shipment.state = { ...state, skippedBytes };
-			// The parked file itself can't be written: the spool's disk is full. Nothing is lost, it is tried again.
-			if (state.target !== path) throw error;
-			this.#report(path, error, firstLine(bytes.subarray(skippedBytes)));
-			this.#parked.postpone(this.#parked.park(path), performance.now());
-			shipment.state = this.#stateOf(path, skippedBytes, bytes);
-			this.#writeCheckpoint();
-			this.#write(shipment);
-			return;
+		const { path, bytes } = shipment;
+		while (shipment.writtenBytes < bytes.length) {
+			const { target } = shipment.state as OutputState;
+			try {
+				this.sink.append(target, bytes.subarray(shipment.writtenBytes));
+				shipment.writtenBytes = bytes.length;
+			} catch (error) {
+				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
+				// The parked file itself can't be written: the spool's disk is full. Nothing is lost, it is tried again.
+				if (target !== path) throw error;
+				this.#park(path, error, bytes.subarray(shipment.writtenBytes));
+				this.#announce();
+			}
 		}
-		shipment.isDone = true;
+	}
+
+	#park(path: string, error: unknown, rest: Buffer): void {
+		this.#report(path, error, firstLine(rest));
+		this.#parked.postpone(this.#parked.park(path), performance.now());
+	}
+
+	/** How many of the bytes that were to go to a file are in it, or in the file that it has become. */
+	#countWritten(state: OutputState, bytes: Buffer): number {
+		try {
+			const { path, writtenBytes } = findAppend(state.target, state, bytes);
+			if (path === state.target || writtenBytes === bytes.length) return writtenBytes;
+			// Half a batch in a file that was renamed since: the other half belongs there, too.
+			this.sink.append(path, bytes.subarray(writtenBytes));
+			return bytes.length;
+		} catch (error) {
+			this.#errors.report({ what: "find out which lines are in their file; they are written again", error, output: state.path });
+			return 0;
+		}
+	}
+
+	#recoverBroughtBack(state: OutputState, { from, to }: { readonly from: number; readonly to: number }): void {
+		const parked = this.#parked.get(state.path);
+		if (parked === undefined) return;
+		parked.broughtBack = from;
+		parked.broughtBack += this.#countWritten(state, readWaiting(parked, to));
 	}
 
 	#bringBackBytes(parked: ParkedOutput, bytes: Buffer): void {
@@ -158,6 +187,7 @@ export class Delivery {
 		const range = { from: parked.broughtBack, to: parked.broughtBack + bytes.length };
 		const state = { path, target: path, ...this.sink.file(path).state, skippedBytes: 0, parked: range };
 		this.#writeCheckpoint([state]);
+		this.#hasUnconfirmed = true;
 		try {
 			this.sink.append(path, bytes);
 			parked.broughtBack = range.to;
@@ -165,7 +195,6 @@ export class Delivery {
 			parked.broughtBack += error instanceof AppendError ? error.writtenBytes : 0;
 			throw error;
 		} finally {
-			this.#hasUnconfirmed = true;
 			this.confirm();
 		}
 	}
@@ -174,12 +203,11 @@ export class Delivery {
 		this.sink.file(parked.path).sync();
 		this.sink.forget(parked.file);
 		this.#parked.release(parked);
-		this.#hasUnconfirmed = true;
-		this.confirm();
+		this.#writeCheckpoint([]);
 	}
 
 	/** Stores where everything stands; what was delivered before is confirmed by it. */
-	#writeCheckpoint(outputs: readonly OutputState[] = this.#shipments.map(({ state }) => state)): void {
+	#writeCheckpoint(outputs: readonly OutputState[]): void {
 		this.#checkpoint.write({
 			horizon: this.#reader.horizon,
 			delivered: this.#reader.delivered,
@@ -203,10 +231,14 @@ export class Delivery {
 	}
 }
 
-function readParked(state: OutputState, parked: ParkedOutputs): Buffer | undefined {
-	const output = parked.get(state.path);
-	if (output === undefined || state.parked === undefined) return undefined;
-	return readRange(output.file, state.parked.from, state.parked.to);
+/** The parked bytes up to `to` that are not brought back. A file that somebody took away has none. */
+function readWaiting({ file, broughtBack }: ParkedOutput, to: number): Buffer {
+	try {
+		return readRange(file, broughtBack, to);
+	} catch (error) {
+		if (systemCode(error) === "ENOENT") return Buffer.alloc(0);
+		throw error;
+	}
 }
 
 function firstLine(bytes: Buffer): string {

@@ -13,7 +13,7 @@
  * `slotBytes` is in the header; a state that does not fit makes a new file with larger slots, renamed into place.
  */
 
-import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
@@ -182,12 +182,16 @@ export class CheckpointFile {
 	#grow(atLeastBytes: number): void {
 		const slotBytes = 2 ** Math.ceil(Math.log2(atLeastBytes * 2));
 		const draft = `${this.#path}.new`;
-		const fd = openOwnedFile(draft, "missing");
+		// What a killed logman left of such a move has slots of its own.
+		rmSync(draft, { force: true });
+		const fd = openOwnedFile(draft, "exclusive");
 		reserveSlots(fd, draft, slotBytes);
 		if (this.#latest !== undefined) {
 			this.#generation += 1;
 			writeAll(fd, encode(this.#latest, this.#generation, slotBytes), (this.#generation % 2) * slotBytes);
 		}
+		// After a power failure an empty file must not stand in the place of a whole one.
+		fdatasyncSync(fd);
 		renameSync(draft, this.#path);
 		closeSync(this.#fd);
 		this.#fd = fd;
@@ -293,6 +297,8 @@ function decodePosition(words: Uint32Array, at: number): ChainPosition {
 
 /** The bytes at a place of the file, in memory of their own (aligned for views); `undefined` when it ends before. */
 function readExactly(fd: number, at: number, length: number): Buffer | undefined {
+	// Asked first: a damaged header may name any length.
+	if (at + length > fstatSync(fd).size) return undefined;
 	const bytes = Buffer.from(new ArrayBuffer(length));
 	return readSync(fd, bytes, 0, length, at) === length ? bytes : undefined;
 }

@@ -80,7 +80,7 @@ function walk(
 		const next = segments.find((segment) => segment.header.index === link.index);
 		if (link.index === header.index + 1 && (next === undefined || next.place === link.place)) continue;
 		problems.push({
-			kind: "record",
+			kind: "link",
 			path,
 			offset: undefined,
 			what: `its end record leads to segment ${link.index} at place ${link.place}, which is not the one that follows`,

@@ -27,14 +27,14 @@ export class ProducerReader {
 	/** Records appended when the lane was last read to its end, by lane; `undefined` while there may be more. */
 	readonly #exhaustedAt: [number | undefined, number | undefined] = [undefined, undefined];
 	readonly #control: ControlFile;
-	readonly #slot: number | undefined;
+	/** `undefined` until it is found: a producer has its folder before it has a slot. */
+	#slot: number | undefined;
 	#isAlive = true;
 
 	constructor(control: ControlFile, number: number, states: readonly ChainState[], onDamage: (damage: Damage) => void) {
 		this.#control = control;
 		this.number = number;
 		this.directory = producerDirectory(control.paths, number);
-		this.#slot = findSlot(control, number);
 		const chain = (lane: Lane): ChainReader => {
 			const state = states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
 			return new ChainReader(this.directory, lane, state?.from ?? chainStart, state?.nonce, onDamage);
@@ -138,11 +138,14 @@ export class ProducerReader {
 
 	#isExhausted(lane: LaneIndex): boolean {
 		const seen = this.#exhaustedAt[lane];
-		return seen !== undefined && (!this.#isAlive || seen === this.appended(lane));
+		if (seen === undefined || !this.#isAlive) return seen !== undefined;
+		// A producer that died in an append has committed more, perhaps, than it has counted.
+		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane);
 	}
 
 	/** The slot of a dead producer may have gone to another one. */
 	#ownsSlot(): boolean {
+		this.#slot ??= findSlot(this.#control, this.number);
 		return this.#slot !== undefined && ownerOf(this.#control, this.#slot) === this.number;
 	}
 

@@ -7,7 +7,7 @@
  *   2. slot ← a lower bound of the number, the counter as it reads now;
  *   3. number ← counter, counter + 1 (atomic over all processes);
  *   4. number and checksum are stored, then the length word: now the record is committed;
- *   5. slot ← 0.
+ *   5. the count of records appended is stored, then slot ← 0.
  * A death anywhere leaves at most an uncommitted tail. Between 2 and 5 nothing is called that could wait or throw.
  */
 
@@ -239,12 +239,13 @@ export class Producer {
 		words[word + 2] = number;
 		words[word + 1] = finishChecksum(body, number, length);
 		Atomics.store(words, word, length);
+		// Before the bound goes: a reader whom the bound does not hold up must see that there is something to read.
+		Atomics.store(control, slot + slotWords.appended + lane, sequence);
 		Atomics.store(control, slot + slotWords.bound, 0);
 
 		segment.offset = end;
 		this.#appended[lane] = sequence;
-		Atomics.store(control, slot + slotWords.appended + lane, sequence);
-		if (control[controlWords.sleeping] !== 0) this.control.doorbell.ring();
+		if (Atomics.load(control, controlWords.sleeping) !== 0) this.control.doorbell.ring();
 	}
 
 	/**

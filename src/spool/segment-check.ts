@@ -196,14 +196,14 @@ class SegmentWalk implements SegmentFindings {
 
 	#tellRecord(offset: number, bytes: number, what: string, missing: number | undefined): void {
 		const isCounted = missing !== undefined && missing >= 0;
-		const lost = isCounted ? count(missing, "record") : "What records stood there can't be told: they are";
+		const lost = isCounted ? `${counted(missing)} lost.` : "Which records stood there can't be told; they are lost.";
 		const isWritten = this.#isDelivered(offset);
 		const copy = `dd if='${this.#reader.path}' bs=1 skip=${offset}${bytes > 0 ? ` count=${bytes}` : ""}`;
 		this.#tell("record", offset, {
 			what,
 			meaning: isWritten
 				? "The lines are in their files already: nothing is lost."
-				: `${lost} lost. The logman keeps the bytes in quarantine/ and goes on behind them.`,
+				: `${lost} The logman keeps the bytes in quarantine/ and goes on behind them.`,
 			remedy: isWritten
 				? "None is needed; look after the disk."
 				: `Look after the disk and its file system. To keep the bytes: ${copy}`,
@@ -215,7 +215,7 @@ class SegmentWalk implements SegmentFindings {
 		this.#tell("gap", this.#offset, {
 			what: isBackwards
 				? `record ${sequence >>> 0} stands where a later one should`
-				: `${count(missing, "record")} missing before record ${sequence >>> 0}`,
+				: `${counted(missing)} missing before record ${sequence >>> 0}`,
 			meaning: this.#isDelivered(this.#offset)
 				? "What is here is in its file already; the logman has told of the gap in pylog_error.log."
 				: "They are not in the segments any more. The logman goes on and tells of the gap in pylog_error.log.",
@@ -234,7 +234,7 @@ class SegmentWalk implements SegmentFindings {
 	#tellUnresolved(offset: number, records: number): void {
 		this.#tell("definition", offset, {
 			what: "records refer to a definition here, and there is none",
-			meaning: `It is ${count(records, "record")}. Without the definition of their logger they go to quarantine/ as text; without that of a call site they lack the call site.`,
+			meaning: `${counted(records)} concerned. Without the definition of their logger they go to quarantine/ as text, without that of their call site they lack it.`,
 			remedy: "Look after the disk and its file system. The text is not lost.",
 		});
 	}
@@ -254,6 +254,7 @@ class SegmentWalk implements SegmentFindings {
 	}
 }
 
-function count(many: number, noun: string): string {
-	return many === 1 ? `1 ${noun} is` : `${many} ${noun}s are`;
+function counted(records: number): string {
+	if (records === 0) return "No log record is";
+	return records === 1 ? "1 record is" : `${records} records are`;
 }

@@ -220,8 +220,8 @@ export class SpoolReader {
 		const merge = new Merge();
 		const reference = this.#lastHorizon;
 		for (const producer of this.#producers.values()) {
-			const appended = producer.appended(lane);
 			if (!producer.refresh(lane)) continue;
+			const appended = producer.appended(lane);
 			const chain = producer.chains[lane];
 			const next = (): LogRecord | undefined => {
 				const record = chain.peek(reference);

@@ -129,6 +129,7 @@ function checkProducers(
 	const numbers = existsSync(paths.producers) ? producerNumbers(paths) : [];
 	const slots = new Map(control?.slots.map((slot) => [slot.producer, slot]));
 	const checkpoint = (): ReturnType<typeof readCheckpoint> => readCheckpoint(paths.checkpoint);
+	const lastNumbers: number[] = [];
 	let [living, segments, records] = [0, 0, 0];
 	for (const producer of numbers) {
 		const directory = producerDirectory(paths, producer);
@@ -140,30 +141,30 @@ function checkProducers(
 			segments += findings.segments;
 			records += findings.records;
 			ofProducer.push(...findings.problems);
-			const { lastNumber } = findings;
-			if (lastNumber !== undefined) ofProducer.push(...numberProblem(paths, lastNumber));
+			if (findings.lastNumber !== undefined) lastNumbers.push(findings.lastNumber);
 		}
 		// A folder that is gone was retired meanwhile, all of it delivered.
 		if (existsSync(directory)) problems.push(...ofProducer);
 	}
+	checkNumbering(paths, lastNumbers, problems);
 	if (control?.problem === undefined) checkSlots(paths, control, new Set(numbers), problems);
 	return { producers: { living, dead: numbers.length - living }, segments, records };
 }
 
-function numberProblem(paths: SpoolPaths, taken: number): SpoolProblem[] {
+/** Of an earlier boot the counter may be older than the records: it is set above them when the file is renewed. */
+function checkNumbering(paths: SpoolPaths, taken: readonly number[], problems: SpoolProblem[]): void {
 	const control = readControl(paths.control);
-	if (control === undefined || control.problem !== undefined) return [];
-	if (((control.word("nextNumber") - taken) | 0) > 0) return [];
-	return [
-		{
-			kind: "numbering",
-			path: paths.control,
-			offset: undefined,
-			what: "the counter of queue numbers stands below a number that a record has",
-			meaning: "Numbers are given twice: records that wait are written in the wrong order.",
-			remedy: "Was the control file restored from a copy? End the processes that log there and drain the spool.",
-		},
-	];
+	if (control?.isOfThisBoot !== true || control.problem !== undefined) return;
+	const next = control.word("nextNumber");
+	if (taken.every((number) => ((next - number) | 0) > 0)) return;
+	problems.push({
+		kind: "numbering",
+		path: paths.control,
+		offset: undefined,
+		what: "the counter of queue numbers stands below a number that a record has",
+		meaning: "Numbers are given twice: records that wait are written in the wrong order.",
+		remedy: "Was the control file restored from a copy? End the processes that log there and drain the spool.",
+	});
 }
 
 function checkSlots(

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+/** Entry of the command `pylog`. */
+
+import { runCommandLine } from "./command-line.ts";
+
+process.exitCode = await runCommandLine(process.argv.slice(2));

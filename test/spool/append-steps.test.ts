@@ -1,0 +1,178 @@
+/**
+ * An append is looked at from outside between any two of its steps in shared memory: what another producer appends
+ * there, and what a reader reads there, is what another process could do at that moment.
+ */
+import { closeSync, readdirSync, readlinkSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { lanes, type LaneIndex } from "../../src/shared/lane.ts";
+import { ControlFile } from "../../src/spool/control-file.ts";
+import { Producer } from "../../src/spool/producer.ts";
+import { SpoolReader } from "../../src/spool/spool-reader.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { entryOf, messagesOf, newDefinition, type ReadRecord, ReaderNotes, readOn } from "./spool-records.ts";
+
+/** Loads and stores of one append in shared memory: bound, number, commit and what belongs to them. */
+const steps = [1, 2, 3, 4, 5, 6, 7] as const;
+
+class Died extends Error {}
+
+afterEach(() => {
+	vi.restoreAllMocks();
+});
+
+/** Runs `act`, and `at` before its step with this number. Returns how many steps there are. */
+function interrupted(act: () => void, step: number, at: () => void): number {
+	let count = 0;
+	let isInside = false;
+	for (const name of ["load", "store", "add", "exchange"] as const) {
+		const original = Atomics[name] as (...given: unknown[]) => number;
+		vi.spyOn(Atomics, name).mockImplementation((...given: unknown[]) => {
+			if (!isInside) {
+				count += 1;
+				isInside = true;
+				try {
+					if (count === step) at();
+				} finally {
+					isInside = false;
+				}
+			}
+			return original(...given);
+		});
+	}
+	try {
+		act();
+	} finally {
+		vi.restoreAllMocks();
+	}
+	return count;
+}
+
+/** What the kernel does when a process dies: its lock is free, its words stay. */
+function die(producer: Producer): void {
+	const alive = `/producers/${producer.number}/alive`;
+	for (const fd of readdirSync("/proc/self/fd")) {
+		try {
+			if (readlinkSync(`/proc/self/fd/${fd}`).endsWith(alive)) closeSync(Number(fd));
+		} catch {
+			// The descriptor of the listing itself.
+		}
+	}
+}
+
+class Scene {
+	readonly cacheDir = temporaryDirectory();
+	readonly definition = newDefinition();
+	readonly otherDefinition = newDefinition({ name: "other" });
+	readonly producer = Producer.open({ cacheDir: this.cacheDir });
+	readonly other = Producer.open({ cacheDir: this.cacheDir });
+	readonly notes = new ReaderNotes();
+	readonly reader: SpoolReader;
+	readonly read: ReadRecord[] = [];
+
+	constructor(lane: LaneIndex) {
+		const control = ControlFile.open(this.cacheDir);
+		this.reader = new SpoolReader(control, undefined, this.notes);
+		onTestFinished(() => {
+			this.reader.close();
+			this.other.close();
+			control.close();
+		});
+		this.append(lane, "first");
+		this.appendOther(lane, "other first");
+		this.look();
+		expect(messagesOf(this.read)).toEqual(["first", "other first"]);
+	}
+
+	append(lane: LaneIndex, message: string): void {
+		this.producer.append(lane, entryOf(this.definition, message));
+	}
+
+	appendOther(lane: LaneIndex, message: string): void {
+		this.other.append(lane, entryOf(this.otherDefinition, message));
+	}
+
+	/** As the logman does in a cycle. */
+	look(): void {
+		this.read.push(...readOn(this.reader));
+		this.reader.markDelivered();
+	}
+
+	async lookUntilSettled(): Promise<void> {
+		this.look();
+		const giveUpMs = performance.now() + 5000;
+		while (this.reader.isHeldUp && performance.now() < giveUpMs) {
+			await sleep(2);
+			this.look();
+		}
+	}
+
+	expectOrder(): void {
+		const numbers = this.read.map(({ queue }) => queue);
+		expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+		expect(this.read.filter(({ late }) => late)).toEqual([]);
+		expect(new Set(numbers).size).toBe(numbers.length);
+		expect(this.notes.gaps).toEqual([]);
+		expect(this.notes.damages).toEqual([]);
+	}
+}
+
+describe.each([0, 1] as const)("an append to lane %i", (lane) => {
+	it(`has the steps that are tried here, in the ${lanes[lane]} lane`, () => {
+		const scene = new Scene(lane);
+		expect(interrupted(() => scene.append(lane, "next"), 0, () => undefined)).toBe(steps.length);
+		scene.producer.close();
+	});
+
+	it.each(steps)("keeps the order when another producer appends and a reader reads before step %i", (step) => {
+		const scene = new Scene(lane);
+		interrupted(() => scene.append(lane, "next"), step, () => {
+			scene.appendOther(lane, "other next");
+			scene.look();
+		});
+		scene.look();
+		scene.expectOrder();
+		expect(messagesOf(scene.read).toSorted()).toEqual(["first", "next", "other first", "other next"]);
+		scene.producer.close();
+	});
+
+	it.each(steps)("keeps the order when a reader reads before step %i, and another has appended any time before", (step) => {
+		for (const earlier of steps.filter((each) => each < step)) {
+			const scene = new Scene(lane);
+			// The reader looks at `step`, in the middle of an append that an append of the other one is in the middle of.
+			interrupted(() => scene.append(lane, "next"), earlier, () => scene.appendOther(lane, "other next"));
+			interrupted(() => scene.append(lane, "last"), step, () => {
+				scene.appendOther(lane, "other last");
+				scene.look();
+			});
+			scene.look();
+			scene.expectOrder();
+			expect(scene.read).toHaveLength(6);
+			scene.producer.close();
+		}
+	});
+
+	it.each(steps)("that ends with its process before step %i leaves the order and everything committed", async (step) => {
+		const scene = new Scene(lane);
+		const act = (): void => {
+			interrupted(() => scene.append(lane, "next"), step, () => {
+				throw new Died();
+			});
+		};
+		expect(act).toThrow(Died);
+		die(scene.producer);
+		scene.appendOther(lane, "other next");
+		await scene.lookUntilSettled();
+		scene.expectOrder();
+		const messages = messagesOf(scene.read);
+		expect(messages).toContain("other next");
+		expect(messages.filter((message) => message !== "next")).toEqual(["first", "other first", "other next"]);
+		// What is committed is there at once, not when its death is noticed some other way.
+		const reader = new SpoolReader(scene.other.control, undefined, scene.notes);
+		const committed: string[] = [];
+		reader.scan((record) => committed.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart)));
+		reader.close();
+		expect(messages.toSorted()).toEqual(committed.toSorted());
+		expect(scene.reader.isHeldUp).toBe(false);
+	});
+});
