@@ -47,10 +47,15 @@ export async function startLogman(options: StartLogmanOptions = {}): Promise<Log
 	const cacheDir = resolveCacheDir(options.cacheDir);
 	ControlFile.open(cacheDir).close();
 	const { lease } = spoolPaths(cacheDir);
-	if (isLeaseHeld(lease)) throw leaseHeld(lease);
-	const child = spawnLogman({ ...options, cacheDir });
-	if (child === undefined) throw leaseHeld(lease);
-	await untilReady(child, lease);
+	const giveUpMs = performance.now() + readyTimeoutMs;
+	let child: StartedProcess | undefined;
+	while (child === undefined) {
+		if (isLeaseHeld(lease) || performance.now() > giveUpMs) throw leaseHeld(lease);
+		child = spawnLogman({ ...options, cacheDir });
+		// Somebody else is starting one: if that succeeds, the lease tells who it is.
+		if (child === undefined) await pause(lookIntervalMs);
+	}
+	await untilReady(child, lease, giveUpMs);
 	return {
 		pid: child.process.pid as number,
 		stop: () => stopLogman(cacheDir),
@@ -81,10 +86,12 @@ export async function stopLogman(cacheDir: string, signal?: AbortSignal): Promis
 	const control = ControlFile.open(cacheDir);
 	try {
 		const { lease } = spoolPaths(cacheDir);
-		const holder = leaseHolder(lease);
+		let meant: string | undefined;
 		while (isLeaseHeld(lease) && signal?.aborted !== true) {
-			// Another one that came after it is not meant.
-			if (leaseHolder(lease)?.started !== holder?.started) return;
+			// While it comes or leaves, the lease names nobody. Another one that came after it is not meant.
+			const started = leaseHolder(lease)?.started;
+			meant ??= started;
+			if (started !== undefined && started !== meant) return;
 			control.store("stopWanted", 1);
 			control.doorbell.ring();
 			await pause(lookIntervalMs);
@@ -96,7 +103,7 @@ export async function stopLogman(cacheDir: string, signal?: AbortSignal): Promis
 
 interface StartedProcess {
 	readonly process: ChildProcess;
-	/** What it said on stderr, in a file that is gone by now. */
+	/** What it has said on stderr so far. */
 	readonly errors: () => string;
 }
 
@@ -107,8 +114,9 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 	if (lock === undefined) return undefined;
 	const entry = fileURLToPath(new URL("../logman/main.js", import.meta.url));
 	const said = `${starting}.said`;
-	const errorsFd = openSync(said, "w", 0o600);
+	let errorsFd: number | undefined;
 	try {
+		errorsFd = openSync(said, "w", 0o600);
 		const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
 			detached: true,
 			cwd: "/",
@@ -119,15 +127,16 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 		child.on("error", () => lock.release());
 		return { process: child, errors: () => readFileSync(said, "utf8").trim() };
 	} finally {
-		closeSync(errorsFd);
+		if (errorsFd !== undefined) closeSync(errorsFd);
 		lock.closeOnly();
 	}
 }
 
-async function untilReady({ process: child, errors }: StartedProcess, lease: string): Promise<void> {
-	const giveUpMs = performance.now() + readyTimeoutMs;
+async function untilReady({ process: child, errors }: StartedProcess, lease: string, giveUpMs: number): Promise<void> {
 	while (leaseHolder(lease)?.pid !== child.pid || !isLeaseHeld(lease)) {
 		if (child.exitCode !== null || child.signalCode !== null || performance.now() > giveUpMs) {
+			// One that another process has started by another way, such as a service manager, was faster.
+			if (child.exitCode === 0 && isLeaseHeld(lease)) throw leaseHeld(lease);
 			throw new PylogError(
 				"PYLOG_LOGMAN_START_FAILED",
 				`The logman process ${child.pid ?? ""} did not take the lease: ${errors() || `exit status ${child.exitCode}`}`,

@@ -9,22 +9,33 @@ const longestPollMs = 20;
 /** How long no logman may be seen before the wait is given up. */
 const patienceMs = 5000;
 
-/** Resolves when everything appended so far is on disk, `output` included. @throws PylogError see `Pylog.flush` */
-export async function flushLines(shared: SharedProducer, output: string): Promise<void> {
+/**
+ * Resolves when everything appended so far is on disk, `output` included, or after `limitMs`.
+ *
+ * @throws PylogError see `Pylog.flush`
+ */
+export async function flushLines(
+	shared: SharedProducer,
+	output: string,
+	limitMs: number = Number.POSITIVE_INFINITY,
+): Promise<void> {
 	const producer = shared.producer;
 	const { control } = producer;
 	const goal = producer.counts();
+	const untilMs = performance.now() + limitMs;
 	let pollMs = firstPollMs;
 	let aloneSinceMs: number | undefined;
 	while (!producer.hasReached("durable", goal)) {
-		if (shared.ensureLogman()) aloneSinceMs = undefined;
-		else aloneSinceMs ??= performance.now();
-		if (aloneSinceMs !== undefined && (!shared.isAuto || performance.now() - aloneSinceMs > patienceMs))
-			throw noLogman(shared);
+		const logman = shared.ensureLogman();
+		const nowMs = performance.now();
+		aloneSinceMs = logman === "running" ? undefined : (aloneSinceMs ?? nowMs);
+		const isHopeless = logman === "none" && !shared.isAuto;
+		if (isHopeless || (aloneSinceMs !== undefined && nowMs - aloneSinceMs > patienceMs)) throw noLogman(shared);
 		control.store("flushWanted", 1);
 		control.doorbell.ring();
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 		pollMs = Math.min(pollMs * 2, longestPollMs);
+		if (performance.now() > untilMs) return;
 	}
 	const waitingBytes = producer.isClosed ? 0 : parkedBytes(control.paths.parked, output);
 	if (waitingBytes > 0) throw isParked(output, waitingBytes, control.paths.errorLog);

@@ -16,10 +16,13 @@ import { CheckpointFile, readCheckpoint } from "../spool/checkpoint.ts";
 import { ControlFile } from "../spool/control-file.ts";
 import { Definition } from "../spool/definition.ts";
 import { Inbox } from "../spool/inbox.ts";
+import type { ParsedInboxMessage } from "../spool/inbox-message.ts";
 import { Lease } from "../spool/lease.ts";
 import { type ErrorRecord, type LogRecord, recordFlags } from "../spool/log-record.ts";
 import { Producer } from "../spool/producer.ts";
+import { Quarantine } from "../spool/quarantine.ts";
 import { SpoolReader } from "../spool/spool-reader.ts";
+import { inboxOrigin, takenFromInbox } from "../spool/taken-from-inbox.ts";
 import { encodeError } from "./error-record.ts";
 
 export interface PutOptions {
@@ -110,7 +113,7 @@ export class LogQueue {
 			);
 		}
 		this.#producer ??= Producer.open({ cacheDir: this.cacheDir });
-		const taken = this.#producer.append(laneIndex[lane], {
+		const taken = this.#producer.offer(laneIndex[lane], {
 			level: levels.info,
 			timeMs: 0,
 			flags: recordFlags.finished,
@@ -132,8 +135,8 @@ export class LogQueue {
 	 */
 	get(lane: Lane): QueueItem | undefined {
 		this.#check(lane);
-		this.#taking ??= startTaking(this.#control);
-		return takeRecord(this.#taking, lane) ?? this.#takeMessage(lane);
+		this.#taking ??= startTaking(this.#control, this.#inbox);
+		return takeRecord(this.#taking, lane) ?? this.#takeMessage(lane, this.#taking);
 	}
 
 	/** A path for a new message in the inbox, which nothing has yet: write the file elsewhere and rename it to this. */
@@ -169,24 +172,23 @@ export class LogQueue {
 		throw new PylogError("PYLOG_OPTION_INVALID", `LogQueue: lane got ${show(lane)}; it takes ${lanes.join(" or ")}.`);
 	}
 
-	#takeMessage(lane: Lane): QueueItem | undefined {
-		for (const file of this.#inbox.list(lane, 1)) {
+	/** The oldest message of the inbox. What is none goes to quarantine, as with a logman. */
+	#takeMessage(lane: Lane, { quarantine, taken }: Taking): QueueItem | undefined {
+		for (;;) {
+			const [file] = this.#inbox.list(lane, 1);
+			if (file === undefined) return undefined;
 			const receipt = this.#inbox.receive(file);
-			if (receipt.kind !== "message" || this.#inbox.remove(file).kind !== "removed") continue;
-			const { msg, logTo, level, exception, time, priority } = receipt.message;
-			return {
-				queue: 0,
-				message: msg,
-				logTo,
-				priority,
-				level: levels[level ?? "info"],
-				timeMs: time,
-				callSite: "",
-				fields: {},
-				exception: exception === undefined ? undefined : { type: "Error", message: exception, stack: exception },
-			};
+			if (receipt.kind === "later") throw receipt.error;
+			if (receipt.kind === "bad") {
+				const outcome = quarantine.take(file.path, receipt.reason);
+				if (outcome.kind === "failed") throw outcome.error;
+			}
+			if (receipt.kind !== "message") continue;
+			const removal = this.#inbox.remove(file);
+			if (removal.kind === "failed") throw removal.error;
+			// One that a logman had taken into the spool before it died was in the queue as a record.
+			if (removal.kind === "removed" && !taken.has(file.identity)) return messageItem(receipt.message);
 		}
-		return undefined;
 	}
 }
 
@@ -195,22 +197,33 @@ interface Taking {
 	readonly lease: Lease;
 	readonly checkpoint: CheckpointFile;
 	readonly reader: SpoolReader;
+	readonly quarantine: Quarantine;
+	/** Identities of inbox files whose message is a record already. */
+	readonly taken: ReadonlySet<string>;
 }
 
-function startTaking(control: ControlFile): Taking {
-	const lease = Lease.acquire(control.paths.lease);
-	const checkpoint = CheckpointFile.open(control.paths.checkpoint);
-	const { latest } = checkpoint;
-	const isUnfinished = latest?.chains.some(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
-	if (isUnfinished === true || (latest?.outputs.length ?? 0) > 0) {
-		checkpoint.close();
+function startTaking(control: ControlFile, inbox: Inbox): Taking {
+	const { paths } = control;
+	const lease = Lease.acquire(paths.lease);
+	let checkpoint: CheckpointFile | undefined;
+	try {
+		checkpoint = CheckpointFile.open(paths.checkpoint);
+		const { latest } = checkpoint;
+		const isUnfinished = latest?.chains.some(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
+		if (isUnfinished === true || (latest?.outputs.length ?? 0) > 0) {
+			throw new PylogError(
+				"PYLOG_RECOVERY_NEEDED",
+				`A logman of ${paths.cacheDir} died while it wrote a batch. Run \`pylog drain\` to finish it first.`,
+			);
+		}
+		const taken = takenFromInbox(control, inbox);
+		const reader = new SpoolReader(control, latest, { onDamage: ignore, onGap: ignore });
+		return { lease, checkpoint, reader, quarantine: new Quarantine(paths.quarantine), taken };
+	} catch (error) {
+		checkpoint?.close();
 		lease.release();
-		throw new PylogError(
-			"PYLOG_RECOVERY_NEEDED",
-			`A logman of ${control.paths.cacheDir} died while it wrote a batch. Run \`pylog drain\` to finish it first.`,
-		);
+		throw error;
 	}
-	return { lease, checkpoint, reader: new SpoolReader(control, latest, { onDamage: ignore, onGap: ignore }) };
 }
 
 function stopTaking({ lease, checkpoint, reader }: Taking): void {
@@ -249,9 +262,24 @@ function toItem(record: LogRecord): QueueItem {
 		priority: record.lane === "priority",
 		level: record.level,
 		timeMs: record.timeMs,
-		callSite: record.callSite,
+		callSite: record.callSite.startsWith(inboxOrigin) ? "" : record.callSite,
 		fields: parseObject(`{${bytes.toString("utf8", fieldsStart, errorStart)}}`) ?? {},
 		exception: parseObject(bytes.toString("utf8", errorStart, end)) as ErrorRecord | undefined,
+	};
+}
+
+function messageItem(message: ParsedInboxMessage & { readonly time: number }): QueueItem {
+	const { msg, logTo, level, exception, time, priority } = message;
+	return {
+		queue: 0,
+		message: msg,
+		logTo,
+		priority,
+		level: levels[level ?? "info"],
+		timeMs: time,
+		callSite: "",
+		fields: {},
+		exception: exception === undefined ? undefined : { type: "Error", message: exception, stack: exception },
 	};
 }
 

@@ -44,12 +44,14 @@ interface Family {
 	readonly options: ResolvedLoggerOptions;
 	readonly logform: CompiledLogform;
 	readonly shared: SharedProducer;
-	/** Lane of each level, by number. */
-	readonly lanes: ReadonlyMap<number, LaneIndex>;
+	/** Lane of each level, by its number: an array, because every call looks into it. */
+	readonly lanes: Uint8Array;
 	isClosed: boolean;
 	hasWarned: boolean;
 }
 
+/** How long closing waits for lines to be written. */
+const closeWaitMs = 5000;
 const noFields: EncodedFields = { members: "", ownFieldsOnly: false, error: undefined };
 
 /** A logger; `pylog(options)` makes one. Its methods can be passed on without `this`. */
@@ -112,8 +114,8 @@ export class Pylog {
 	 * others in it are escaped, so that it stays one line.
 	 */
 	queueIn(line: unknown, options: QueueInOptions = {}): void {
-		const lane = options.priority === true ? laneIndex.priority : laneIndex.normal;
 		try {
+			const lane = options.priority === true ? laneIndex.priority : laneIndex.normal;
 			const message = String(line).replace(/\r?\n$/, "");
 			this.#append(lane, levels.info, recordFlags.finished, undefined, { message, fields: noFields, error: "" });
 		} catch (error) {
@@ -133,14 +135,15 @@ export class Pylog {
 
 	/**
 	 * Waits for everything logged so far to be written, as {@link Pylog.flush}, and leaves the spool. Where nobody writes
-	 * now, the lines wait in the spool: closing never fails for that. Closes parent and children alike. Idempotent.
+	 * now, or not within five seconds, the lines wait in the spool: closing never fails for that. Closes parent and
+	 * children alike. Idempotent.
 	 */
 	async close(): Promise<void> {
 		const family = this.#family;
 		if (family.isClosed) return;
 		family.isClosed = true;
 		try {
-			await this.flush();
+			await flushLines(family.shared, family.options.filename, closeWaitMs);
 		} catch {
 			// What flush() would tell; nothing is lost by it.
 		}
@@ -173,7 +176,7 @@ export class Pylog {
 		const method = (first: unknown, ...rest: readonly unknown[]): void => {
 			if (level < this.#threshold) return;
 			try {
-				const lane = this.#family.lanes.get(level) as LaneIndex;
+				const lane = this.#family.lanes[level] as LaneIndex;
 				if (typeof first !== "string" || rest.length > 0) this.#appendArguments(lane, level, method, first, rest);
 				else this.#append(lane, level, 0, method, { message: first, fields: noFields, error: "" });
 			} catch (error) {
@@ -234,17 +237,13 @@ interface Inheritance {
 const inheritance = new WeakMap<LoggerOptions, Inheritance>();
 
 function found(options: ResolvedLoggerOptions): Family {
-	const priority = new Set<string>(options.priority);
+	const lanes = new Uint8Array(levels.fatal + 1).fill(laneIndex.normal);
+	for (const name of options.priority) lanes[levels[name]] = laneIndex.priority;
 	return {
 		options,
 		logform: compileLogform(options.logform),
 		shared: SharedProducer.acquire(options),
-		lanes: new Map(
-			Object.entries(levels).map(([name, number]) => [
-				number,
-				priority.has(name) ? laneIndex.priority : laneIndex.normal,
-			]),
-		),
+		lanes,
 		isClosed: false,
 		hasWarned: false,
 	};

@@ -5,7 +5,10 @@
  */
 
 import { isMainThread } from "node:worker_threads";
-import { isLogmanThere, startLogmanIfNone } from "../launch/start-logman.ts";
+import { startLogmanIfNone } from "../launch/start-logman.ts";
+import { isLocked } from "../platform/file-lock.ts";
+import { isLeaseHeld } from "../spool/lease.ts";
+import { spoolPaths } from "../spool/paths.ts";
 import { type Entry, Producer } from "../spool/producer.ts";
 import type { LaneIndex } from "../shared/lane.ts";
 
@@ -16,6 +19,8 @@ const watchIntervalMs = 250;
 /** How long an ending process waits for its lines to be written. */
 const exitWaitMs = 1000;
 const exitPollMs = 2;
+/** How often it looks for a logman meanwhile: one that was leaving does not see its lines. */
+const exitLookMs = 50;
 
 export interface SharedProducerOptions {
 	readonly cacheDir: string;
@@ -84,12 +89,21 @@ export class SharedProducer {
 		if (shared.size === 0) process.off("exit", onExit);
 	}
 
-	/** Starts a logman if lines wait for one that is not there. Returns whether one is there or was started. */
-	ensureLogman(): boolean {
-		if (isLogmanThere(this.cacheDir)) return true;
-		if (!this.#isAuto) return false;
+	/**
+	 * Whether a logman runs; where none does, one is started unless that is left to the user. Never throws: a process
+	 * without a free descriptor can neither see nor start one.
+	 */
+	ensureLogman(): "running" | "starting" | "none" {
+		const { lease, starting } = spoolPaths(this.cacheDir);
+		try {
+			if (isLeaseHeld(lease)) return "running";
+			if (isLocked(starting)) return "starting";
+		} catch {
+			return "none";
+		}
+		if (!this.#isAuto) return "none";
 		startLogmanIfNone({ cacheDir: this.cacheDir, idleExitMs: logmanIdleExitMs });
-		return true;
+		return "starting";
 	}
 
 	#startLogman(): void {
@@ -105,11 +119,18 @@ export class SharedProducer {
 	/** At the end of the process or thread: waits a moment for the lines to be written. Blocks, for a second at most. */
 	waitAtExit(untilMs: number): void {
 		if (this.#producer.isClosed || this.#producer.hasReached("written")) return;
-		if (!this.ensureLogman()) return;
-		this.#producer.control.doorbell.ring();
 		const sleeper = new Int32Array(new SharedArrayBuffer(4));
-		while (!this.#producer.hasReached("written") && performance.now() < untilMs)
+		let lookAtMs = Number.NEGATIVE_INFINITY;
+		for (;;) {
+			const nowMs = performance.now();
+			if (nowMs >= untilMs || this.#producer.hasReached("written")) return;
+			if (nowMs >= lookAtMs) {
+				if (this.ensureLogman() === "none") return;
+				this.#producer.control.doorbell.ring();
+				lookAtMs = nowMs + exitLookMs;
+			}
 			Atomics.wait(sleeper, 0, 0, exitPollMs);
+		}
 	}
 
 	/** Gives mappings and descriptors back. */

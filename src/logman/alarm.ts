@@ -26,13 +26,10 @@ export class Alarm {
 	constructor(control: ControlFile, inbox: string, onInbox: () => void) {
 		this.#control = control;
 		for (const lane of lanes) {
-			const watcher = watch(join(inbox, lane), { persistent: false }, () => {
+			this.#watch(join(inbox, lane), () => {
 				onInbox();
 				this.ring();
 			});
-			// The inbox is looked at every second as well: without notices it is only slower.
-			watcher.on("error", () => watcher.close());
-			this.#watchers.push(watcher);
 		}
 	}
 
@@ -56,6 +53,17 @@ export class Alarm {
 
 	close(): void {
 		for (const watcher of this.#watchers) watcher.close();
+	}
+
+	/** The inbox is looked at every second as well: where the system has no watches left, it is only slower. */
+	#watch(folder: string, onChange: () => void): void {
+		try {
+			const watcher = watch(folder, { persistent: false }, onChange);
+			watcher.on("error", () => watcher.close());
+			this.#watchers.push(watcher);
+		} catch {
+			// No watch: see above.
+		}
 	}
 
 	async #sleep(idleMs: number): Promise<void> {

@@ -93,7 +93,7 @@ export class Delivery {
 			this.#shipments.push({ path: state.path, bytes, writtenBytes, state });
 		}
 		this.#isPending = true;
-		this.#isAnnounced = true;
+		this.#isAnnounced = false;
 	}
 
 	/** Tries to bring lines back from the parked file of an output that is due. Returns whether it worked. */
@@ -132,7 +132,7 @@ export class Delivery {
 			try {
 				return { path, target: path, ...this.sink.file(path).state, skippedBytes };
 			} catch (error) {
-				this.#park(path, error, bytes.subarray(skippedBytes));
+				this.#park(path, error, lineAt(bytes, skippedBytes));
 			}
 		}
 		const { file } = this.#parked.park(path);
@@ -150,28 +150,30 @@ export class Delivery {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
 				// The parked file itself can't be written: the spool's disk is full. Nothing is lost, it is tried again.
 				if (target !== path) throw error;
-				this.#park(path, error, bytes.subarray(shipment.writtenBytes));
+				this.#park(path, error, lineAt(bytes, shipment.writtenBytes));
 				this.#announce();
 			}
 		}
 	}
 
-	#park(path: string, error: unknown, rest: Buffer): void {
-		this.#report(path, error, firstLine(rest));
+	#park(path: string, error: unknown, message: string): void {
+		this.#report(path, error, message);
 		this.#parked.postpone(this.#parked.park(path), performance.now());
 	}
 
 	/** How many of the bytes that were to go to a file are in it, or in the file that it has become. */
 	#countWritten(state: OutputState, bytes: Buffer): number {
+		let writtenBytes = 0;
 		try {
-			const { path, writtenBytes } = findAppend(state.target, state, bytes);
-			if (path === state.target || writtenBytes === bytes.length) return writtenBytes;
+			const found = findAppend(state.target, state, bytes);
+			writtenBytes = found.writtenBytes;
+			if (found.path === state.target || writtenBytes === bytes.length) return writtenBytes;
 			// Half a batch in a file that was renamed since: the other half belongs there, too.
-			this.sink.append(path, bytes.subarray(writtenBytes));
+			this.sink.append(found.path, bytes.subarray(writtenBytes));
 			return bytes.length;
 		} catch (error) {
-			this.#errors.report({ what: "find out which lines are in their file; they are written again", error, output: state.path });
-			return 0;
+			this.#errors.report({ what: "find out which lines are in their file", error, output: state.path });
+			return writtenBytes + (error instanceof AppendError ? error.writtenBytes : 0);
 		}
 	}
 
@@ -241,7 +243,9 @@ function readWaiting({ file, broughtBack }: ParkedOutput, to: number): Buffer {
 	}
 }
 
-function firstLine(bytes: Buffer): string {
-	const end = bytes.indexOf(0x0a);
-	return bytes.toString("utf8", 0, Math.min(end === -1 ? bytes.length : end, 4096));
+/** The line that the byte at `at` belongs to. */
+function lineAt(bytes: Buffer, at: number): string {
+	const start = at === 0 ? 0 : bytes.lastIndexOf(0x0a, at - 1) + 1;
+	const end = bytes.indexOf(0x0a, start);
+	return bytes.toString("utf8", start, Math.min(end === -1 ? bytes.length : end, start + 4096));
 }

@@ -9,17 +9,15 @@
 import { hostname } from "node:os";
 import { levels } from "../line/level.ts";
 import { PylogError } from "../shared/errors.ts";
-import { laneIndex, lanes } from "../shared/lane.ts";
+import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
 import { Definition } from "../spool/definition.ts";
 import type { Inbox, InboxFile } from "../spool/inbox.ts";
 import type { ParsedInboxMessage } from "../spool/inbox-message.ts";
 import { recordFlags } from "../spool/log-record.ts";
 import type { Entry, Producer } from "../spool/producer.ts";
 import type { Quarantine } from "../spool/quarantine.ts";
+import { inboxOrigin } from "../spool/taken-from-inbox.ts";
 import type { ErrorLog } from "./error-log.ts";
-
-/** Call site of a record that came from the inbox, followed by the identity of its file. */
-export const inboxOrigin = "inbox:";
 
 /** Prefix of a message that has a level; one without is a finished line. */
 const prefix = "%loglevel% - %time% | ";
@@ -51,32 +49,38 @@ export class Ingest {
 
 	/** Takes what waits. Returns whether more may wait. Blocks for a few system calls a message. */
 	run(): boolean {
-		let room = maxMessagesAtOnce;
-		let moved = 0;
+		let hasMore = false;
 		for (const lane of lanes) {
-			for (const file of this.#inbox.list(lane, room)) {
+			const files = this.#inbox.list(lane, maxMessagesAtOnce);
+			let gone = 0;
+			for (const file of files) {
 				const outcome = this.#take(file);
-				if (outcome === "wait") return false;
-				if (outcome === "moved") moved += 1;
-				room -= 1;
+				if (outcome === "stop") return false;
+				if (outcome === "gone") gone += 1;
 			}
+			// Where every file has to stay, another look at once would find the same.
+			hasMore ||= gone > 0 && files.length === maxMessagesAtOnce;
 		}
-		// Files that can't be moved out of the way are no reason to look again at once.
-		return room <= 0 && moved > 0;
+		return hasMore;
 	}
 
-	/** "wait" when nothing can be taken now: the spool has no room, or this process lacks descriptors. */
-	#take(file: InboxFile): "moved" | "stuck" | "wait" {
+	/**
+	 * "stays" when the file's lane is closed or it can't be moved away; "stop" when the spool has no room or this process
+	 * lacks descriptors: what comes behind it must not pass it.
+	 */
+	#take(file: InboxFile): "gone" | "stays" | "stop" {
 		if (!this.#taken.has(file.identity)) {
 			const receipt = this.#inbox.receive(file);
-			if (receipt.kind === "gone") return "moved";
+			if (receipt.kind === "gone") return "gone";
 			if (receipt.kind === "bad") return this.#setAside(file, receipt.reason);
 			if (receipt.kind === "later") {
 				this.#errors.report({ what: "read a message of the inbox; it is tried again", error: receipt.error });
-				return "wait";
+				return "stop";
 			}
-			const lane = receipt.message.priority ? laneIndex.priority : laneIndex.normal;
-			if (!this.#producer().append(lane, this.#entry(file, receipt.message))) return "wait";
+			const producer = this.#producer();
+			const lane: Lane = receipt.message.priority ? "priority" : "normal";
+			if (producer.control.isClosed(lane)) return "stays";
+			if (!producer.offer(laneIndex[lane], this.#entry(file, receipt.message))) return "stop";
 			this.#taken.add(file.identity);
 			this.count += 1;
 		}
@@ -84,22 +88,22 @@ export class Ingest {
 		if (removal.kind === "failed") {
 			// It stays known, so that it is not taken again.
 			this.#errors.report({ what: "remove a message of the inbox that is in the queue", error: removal.error });
-			return "stuck";
+			return "stays";
 		}
 		this.#taken.delete(file.identity);
-		return "moved";
+		return "gone";
 	}
 
-	#setAside(file: InboxFile, reason: string): "moved" | "stuck" {
+	#setAside(file: InboxFile, reason: string): "gone" | "stays" {
 		this.#errors.report({
 			what: "understand a message of the inbox; it is in quarantine/",
 			error: new PylogError("PYLOG_INBOX_MESSAGE_INVALID", reason),
 			message: file.name,
 		});
 		const outcome = this.#quarantine.take(file.path, reason);
-		if (outcome.kind !== "failed") return "moved";
+		if (outcome.kind !== "failed") return "gone";
 		this.#errors.report({ what: "move a message of the inbox to quarantine/", error: outcome.error });
-		return "stuck";
+		return "stays";
 	}
 
 	#entry(file: InboxFile, message: ParsedInboxMessage): Entry {

@@ -12,10 +12,11 @@ import type { QueueNumber } from "../shared/numbers.ts";
 import { CheckpointFile } from "../spool/checkpoint.ts";
 import { ControlFile } from "../spool/control-file.ts";
 import { Inbox } from "../spool/inbox.ts";
-import { Lease } from "../spool/lease.ts";
+import { isLeaseHeld, Lease } from "../spool/lease.ts";
 import { Producer } from "../spool/producer.ts";
 import { Quarantine } from "../spool/quarantine.ts";
 import { type SpoolReaderEvents, SpoolReader } from "../spool/spool-reader.ts";
+import { takenFromInbox } from "../spool/taken-from-inbox.ts";
 import { Alarm } from "./alarm.ts";
 import { Batch } from "./batch.ts";
 import { Delivery } from "./delivery.ts";
@@ -23,10 +24,11 @@ import { ErrorLog } from "./error-log.ts";
 import { Ingest } from "./ingest.ts";
 import { type LogmanOptions, type ResolvedLogmanOptions, validateLogmanOptions } from "./logman-options.ts";
 import { ParkedOutputs } from "./parked-outputs.ts";
-import { takenFromInbox } from "./taken-from-inbox.ts";
 
 /** How often the inbox is looked at without a notice from the file system. */
 const inboxIntervalMs = 1000;
+/** Rounds of inbox messages, a thousand or two each, that a logman takes before it leaves: senders may never end. */
+const maxRoundsAtStop = 1000;
 /** How often leftovers of senders that died are removed. */
 const sweepIntervalMs = 24 * 60 * 60 * 1000;
 
@@ -61,7 +63,8 @@ export async function logman(options: LogmanOptions = {}): Promise<void> {
 async function takeLease(control: ControlFile, { wait, signal }: ResolvedLogmanOptions): Promise<Lease | undefined> {
 	while (wait) {
 		if (signal.aborted) return undefined;
-		const lease = Lease.tryAcquire(control.paths.lease);
+		// Only a free lease is worth the attempt, which would stop the event loop for a while.
+		const lease = isLeaseHeld(control.paths.lease) ? undefined : Lease.tryAcquire(control.paths.lease);
 		if (lease !== undefined) return lease;
 		await new Promise((resolve) => setTimeout(resolve, 100));
 	}
@@ -147,7 +150,9 @@ class LogmanRun {
 		const nowMs = performance.now();
 		if (nowMs < this.#nextAttemptMs) return false;
 		try {
-			const hasMore = this.#takeInbox(nowMs) || this.#deliverNext() || this.#bringBack(nowMs);
+			// Each has its turn in every cycle: a flood in one place holds up no other.
+			const steps = [this.#takeInbox(nowMs), this.#deliverNext(nowMs), this.#bringBack(nowMs)];
+			const hasMore = steps.includes(true);
 			if (hasMore) this.#busyAtMs = nowMs;
 			this.#syncIfDue(nowMs, hasMore);
 			this.#lookAfterProducers(hasMore);
@@ -166,29 +171,49 @@ class LogmanRun {
 			this.#inbox.sweep();
 		}
 		if (nowMs - this.#inboxAtMs < inboxIntervalMs) return false;
-		const hasMore = this.#ingest.run();
+		const hasMore = this.#ingestAll(1);
 		if (!hasMore) this.#inboxAtMs = nowMs;
 		return hasMore;
 	}
 
+	/** Takes messages into the spool, a few rounds of them. An inbox that can't be read holds up nothing else. */
+	#ingestAll(rounds: number): boolean {
+		try {
+			for (let round = 0; round < rounds; round++) if (!this.#ingest.run()) return false;
+			return true;
+		} catch (error) {
+			this.#errors.report({ what: "take messages from the inbox; it is tried again", error });
+			return false;
+		}
+	}
+
 	/** Delivers what was begun, or the next batch. Returns whether more may wait. */
-	#deliverNext(): boolean {
+	#deliverNext(nowMs: number): boolean {
 		if (this.#delivery.isPending) this.#delivery.finish();
 		this.#batch.clear();
-		const hasMore = this.#reader.read((record) => this.#batch.add(record));
-		if (this.#batch.records > 0) {
-			for (const text of this.#batch.unusable)
-				this.#quarantine.keepBytes("record", Buffer.from(text), "its output is no absolute path");
+		const { hasMore, failure } = this.#readBatch();
+		const { records, unusable } = this.#batch;
+		if (records > 0 || this.#reader.hasMoved) {
+			if (records > 0) this.#busyAtMs = nowMs;
+			for (const text of unusable) this.#quarantine.keepBytes("record", Buffer.from(text), "its output is no absolute path");
 			this.#delivery.deliver(this.#batch);
-		} else if (this.#reader.hasMoved) {
-			this.#delivery.finish();
 		}
+		if (failure !== undefined) throw failure.cause;
 		if (!hasMore) {
 			this.#delivery.confirm();
 			this.#control.store("written", this.#reader.readBelow() % 2 ** 32);
 		}
-		if (this.#options.sync === "batch" && this.#batch.records > 0) this.#delivery.sync();
+		if (this.#options.sync === "batch" && records > 0) this.#delivery.sync();
 		return hasMore;
+	}
+
+	/** What was read before a failure is a batch as well: the reader does not give it again. */
+	#readBatch(): { readonly hasMore: boolean; readonly failure?: { readonly cause: unknown } } {
+		try {
+			return { hasMore: this.#reader.read((record) => this.#batch.add(record)) };
+		} catch (cause) {
+			return { hasMore: true, failure: { cause } };
+		}
 	}
 
 	#bringBack(nowMs: number): boolean {
@@ -200,7 +225,8 @@ class LogmanRun {
 	#syncIfDue(nowMs: number, hasMore: boolean): void {
 		const { sync, syncIntervalMs } = this.#options;
 		const isWanted = this.#control.load("flushWanted") !== 0;
-		const isDue = sync !== "never" && nowMs - this.#syncedAtMs >= syncIntervalMs && !this.#delivery.sink.isSynced;
+		const isDue =
+			(sync !== "never" || isWanted) && nowMs - this.#syncedAtMs >= syncIntervalMs && !this.#delivery.sink.isSynced;
 		if (!isDue && (!isWanted || hasMore)) return;
 		if (isWanted && !hasMore) this.#control.store("flushWanted", 0);
 		this.#syncedAtMs = nowMs;
@@ -222,7 +248,7 @@ class LogmanRun {
 	}
 
 	#beginStop(): void {
-		while (this.#ingest.run());
+		this.#ingestAll(maxRoundsAtStop);
 		this.#stopAt = this.#control.load("nextNumber") as QueueNumber;
 	}
 
@@ -237,8 +263,10 @@ class LogmanRun {
 		}
 		const { idleExitMs } = this.#options;
 		if (idleExitMs === undefined || performance.now() - this.#busyAtMs < idleExitMs) return false;
+		this.#reader.discover();
 		this.#reader.checkLiveness(true);
-		if (this.#reader.countLiving(this.#producer?.number) > 0) {
+		const hasNews = this.#control.load("nextNumber") !== this.#control.load("written");
+		if (hasNews || this.#reader.countLiving(this.#producer?.number) > 0) {
 			this.#busyAtMs = performance.now();
 			return false;
 		}

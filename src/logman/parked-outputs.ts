@@ -6,7 +6,7 @@
  *     parked/<hash>.log    the lines, as they will stand in the file
  */
 
-import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { parkedFile } from "../spool/parked-file.ts";
@@ -32,9 +32,11 @@ export class ParkedOutputs {
 	/** @param broughtBack By output, from the checkpoint. */
 	constructor(folder: string, broughtBack: Readonly<Record<string, number>>) {
 		this.#folder = folder;
-		for (const name of readdirSync(folder).filter((each) => each.endsWith(".json"))) {
-			const path = readPath(join(folder, name));
-			if (path !== undefined) this.#add(path, broughtBack[path] ?? 0);
+		for (const name of readdirSync(folder)) {
+			const path = name.endsWith(".json") ? readPath(join(folder, name)) : undefined;
+			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0);
+			// What a death in the middle of parking left of a note.
+			else if (name.endsWith(".json.new")) unlinkIfThere(join(folder, name));
 		}
 	}
 
@@ -54,14 +56,17 @@ export class ParkedOutputs {
 	park(path: string): ParkedOutput {
 		const known = this.#outputs.get(path);
 		if (known !== undefined) return known;
-		const output = this.#add(path, 0);
-		const note = output.file.replace(/\.log$/, ".json");
+		const file = parkedFile(this.#folder, path);
+		const note = noteOf(file);
 		const fd = openOwnedFile(`${note}.new`, "missing");
-		writeSync(fd, JSON.stringify({ path }), 0);
-		closeSync(fd);
+		try {
+			writeSync(fd, JSON.stringify({ path }), 0);
+		} finally {
+			closeSync(fd);
+		}
 		renameSync(`${note}.new`, note);
-		closeSync(openOwnedFile(output.file, "missing"));
-		return output;
+		closeSync(openOwnedFile(file, "missing"));
+		return this.#add(path, 0);
 	}
 
 	/** Those whose pause is over. */
@@ -83,7 +88,7 @@ export class ParkedOutputs {
 	/** Notes that all lines of an output are in it, and on disk. */
 	release(output: ParkedOutput): void {
 		unlinkIfThere(output.file);
-		unlinkIfThere(output.file.replace(/\.log$/, ".json"));
+		unlinkIfThere(noteOf(output.file));
 		this.#outputs.delete(output.path);
 	}
 
@@ -92,12 +97,25 @@ export class ParkedOutputs {
 		return Object.fromEntries([...this.#outputs.values()].map((output) => [output.path, output.broughtBack]));
 	}
 
+	/** A note alone is what a death in the middle of parking or releasing leaves: nothing waits. */
+	#restore(path: string, broughtBack: number): void {
+		const file = parkedFile(this.#folder, path);
+		const sizeBytes = statSync(file, { throwIfNoEntry: false })?.size;
+		if (sizeBytes === undefined) unlinkIfThere(noteOf(file));
+		// A shorter one is younger than the checkpoint, and nothing of it is brought back.
+		else this.#add(path, broughtBack <= sizeBytes ? broughtBack : 0);
+	}
+
 	#add(path: string, broughtBack: number): ParkedOutput {
 		const file = parkedFile(this.#folder, path);
 		const output = { path, file, broughtBack, pauseMs: firstPauseMs, nextTryMs: 0 };
 		this.#outputs.set(path, output);
 		return output;
 	}
+}
+
+function noteOf(file: string): string {
+	return file.replace(/\.log$/, ".json");
 }
 
 function readPath(note: string): string | undefined {

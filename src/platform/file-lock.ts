@@ -59,7 +59,7 @@ export class FileLock {
 }
 
 /** What opening says where there is no file that anybody could have locked: nothing, a file in the way, a link, a socket. */
-const noLockFile: readonly (string | undefined)[] = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"];
+const noLockFile: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"]);
 
 /** Whether somebody holds the lock on `path`. A missing file is not held. Never waits. */
 export function isLocked(path: string): boolean {
@@ -67,7 +67,7 @@ export function isLocked(path: string): boolean {
 	try {
 		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 	} catch (error) {
-		if (noLockFile.includes(systemCode(error))) return false;
+		if (noLockFile.has(systemCode(error))) return false;
 		throw error;
 	}
 	try {

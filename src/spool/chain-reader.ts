@@ -6,14 +6,15 @@
  * same records again.
  */
 
+import { basename } from "node:path";
 import type { Lane } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
 import type { ChainPosition } from "./checkpoint.ts";
 import type { LogRecord } from "./log-record.ts";
-import { segmentFiles } from "./numbering.ts";
 import { segmentFile } from "./paths.ts";
 import { recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import { segmentHeaderBytes } from "./segment-header.ts";
+import { findNonce, findSegment } from "./segment-lookup.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
 /** Where a chain begins. */
@@ -40,7 +41,13 @@ export class ChainReader {
 	#isStale = true;
 	/** Whether the producer is dead: what is not committed now never will be. */
 	#isFinal = false;
+	/** Whether what stands at the offset is damaged, and nothing valid behind it in the segment. */
+	#isStuck = false;
+	/** The segment behind the one that is stuck, once it was seen. */
+	#behind: number | undefined;
 	#until: ChainPosition | undefined;
+	/** Damage that was told of: it may be met again, after a rest. */
+	readonly #told = new Set<string>();
 	#peeked: LogRecord | undefined;
 	#peekedLength = 0;
 
@@ -83,6 +90,11 @@ export class ChainReader {
 		this.#isFinal = isFinal;
 	}
 
+	/** Whether reading ends at a position, see {@link stopAt}: more may lie behind it. */
+	get isLimited(): boolean {
+		return this.#until !== undefined;
+	}
+
 	/** Limits reading to what lies before a position; `undefined` lifts the limit. */
 	stopAt(until: ChainPosition | undefined): void {
 		this.#until = until;
@@ -101,8 +113,7 @@ export class ChainReader {
 			const at = segment.inChunk(this.#offset);
 			const kind = segment.chunk[at + recordHeader.kind];
 			if (kind === recordKinds.log) this.#decode(segment, length, reference);
-			else if (kind === recordKinds.end) this.#follow(segment, at);
-			else this.#offset += length;
+			else if (kind !== recordKinds.end || !this.#follow(segment, at, length)) this.#offset += length;
 		}
 		return this.#peeked;
 	}
@@ -134,10 +145,27 @@ export class ChainReader {
 	#openSegment(): SegmentReader | undefined {
 		if (this.#segment === undefined) {
 			const path = segmentFile(this.directory, this.lane, this.#place);
-			this.#segment = SegmentReader.open(path, this.lane, this.#index, this.#nonce);
+			this.#segment = SegmentReader.open(path, this.lane, this.#index, this.#nonce) ?? this.#openDamaged(path);
 			this.#nonce ??= this.#segment?.header.nonce;
 		}
 		return this.#segment;
+	}
+
+	/** The segment that is in the file by all that is known, though its header does not say so. */
+	#openDamaged(path: string): SegmentReader | undefined {
+		// Before anything of the chain was read, the file may be another segment's, or not begun yet.
+		if (this.#nonce === undefined && !this.#isFinal) return undefined;
+		const state = SegmentReader.headerState(path);
+		if (state === "missing" || state === "valid" || (state === "empty" && this.#nonce === undefined)) return undefined;
+		const nonce = this.#nonce ?? findNonce(this.directory);
+		const producer = Number(basename(this.directory));
+		const header = { producer, lane: this.lane, index: this.#index, nonce: nonce ?? 0 };
+		const segment = SegmentReader.openDamaged(path, header);
+		if (segment === undefined) return undefined;
+		this.#tell(segment, 0, nonce === undefined ? undefined : segmentHeaderBytes);
+		if (nonce !== undefined) return segment;
+		segment.close();
+		return undefined;
 	}
 
 	/** Length of the valid record at the offset, moved over damage if need be; 0 when there is none. */
@@ -152,32 +180,45 @@ export class ChainReader {
 			if (length !== 0) return length;
 		}
 		const isDamaged = segment.lengthAt(this.#offset) !== 0;
+		this.#isStuck = false;
 		if (!isDamaged && !this.#isFinal) return 0;
 		const found = segment.search(this.#offset);
 		if (found === undefined) {
-			if (isDamaged && this.#isFinal) this.#report(segment, undefined);
+			this.#isStuck = isDamaged;
+			if (this.#isFinal && (isDamaged || segment.isTruncated)) this.#tell(segment, this.#offset, undefined);
 			return 0;
 		}
-		this.#report(segment, found);
+		this.#tell(segment, this.#offset, found);
 		this.#offset = found;
 		return segment.recordAt(found);
 	}
 
-	#report(segment: SegmentReader, to: number | undefined): void {
-		this.#onDamage({ path: segment.path, offset: this.#offset, bytes: segment.copy(this.#offset, to) });
+	/** Tells of damaged bytes, up to the end of the file where `to` is `undefined`; once each. */
+	#tell(segment: SegmentReader, offset: number, to: number | undefined): void {
+		const place = `${segment.header.index}:${offset}`;
+		if (this.#told.has(place)) return;
+		this.#told.add(place);
+		this.#onDamage({ path: segment.path, offset, bytes: segment.copy(offset, to) });
 	}
 
+	/** Makes the record at the offset the peeked one. Makes none when the record has to be found and checked again. */
 	#decode(segment: SegmentReader, length: number, reference: QueueNumber): void {
-		let at = segment.inChunk(this.#offset);
+		const at = segment.inChunk(this.#offset);
 		const before = segment.chunk;
+		const sequence = segment.words[(at + recordHeader.sequence) >>> 2] as number;
+		if (((sequence - this.#sequence) | 0) <= 0) {
+			// Delivered before a checkpoint was lost.
+			this.#offset += length;
+			return;
+		}
 		const definitionAt = before.readUInt32LE(at + recordHeader.definition);
 		const callSiteAt = before.readUInt32LE(at + recordHeader.callSite);
 		const definition = segment.definition(definitionAt);
 		const callSite = segment.callSite(callSiteAt);
+		// Reading a definition may have moved the chunk; the next time it is known.
 		if (segment.chunk !== before || segment.inChunk(this.#offset) !== at) {
-			// Reading a definition moved the chunk.
 			segment.look(this.#offset, length);
-			at = segment.inChunk(this.#offset);
+			return;
 		}
 		const { chunk, words } = segment;
 		const word = at >>> 2;
@@ -187,7 +228,7 @@ export class ChainReader {
 		this.#peekedLength = length;
 		this.#peeked = {
 			queue: liftQueueNumber(words[word + 2] as number, reference),
-			sequence: words[word + 3] as number,
+			sequence,
 			lane: this.lane,
 			level: chunk[at + recordHeader.level] as number,
 			flags: chunk[at + recordHeader.flags] as number,
@@ -204,29 +245,36 @@ export class ChainReader {
 		};
 	}
 
-	/** Goes on in the segment that an end record names. */
-	#follow(segment: SegmentReader, at: number): void {
-		this.#goTo(
-			segment.words[(at + recordHeader.definition) >>> 2] as number,
-			segment.words[(at + recordHeader.callSite) >>> 2] as number,
-		);
+	/** Goes on in the segment that an end record names; `false` when it is not the one that must follow. */
+	#follow(segment: SegmentReader, at: number, length: number): boolean {
+		const place = segment.chunk.readUInt32LE(at + recordHeader.definition);
+		const index = segment.chunk.readUInt32LE(at + recordHeader.callSite);
+		if (index !== this.#index + 1) {
+			this.#tell(segment, this.#offset, this.#offset + length);
+			return false;
+		}
+		this.#goTo(place, index);
+		return true;
 	}
 
-	/** At the end of a dead producer's chain: a later segment whose link was lost, as after a power failure. */
+	/**
+	 * Goes on in a segment that no link leads to: behind damage, behind a link lost in a power failure, or at the
+	 * beginning when no checkpoint says where that is.
+	 */
 	#skipLostLink(): boolean {
-		if (!this.#isFinal) return false;
+		if (!this.#isFinal && !this.#isStuck && this.#nonce !== undefined) return false;
 		const lowest = this.#segment === undefined ? this.#index : this.#index + 1;
-		const prefix = segmentFile(this.directory, this.lane, 0).slice(0, -"0.seg".length);
-		let best: { place: number; index: number } | undefined;
-		for (const path of segmentFiles(this.directory)) {
-			const header = path.startsWith(prefix) ? SegmentReader.headerOf(path) : undefined;
-			if (header === undefined || header.lane !== this.lane || header.index < lowest) continue;
-			if (this.#nonce !== undefined && header.nonce !== this.#nonce) continue;
-			const place = Number.parseInt(path.slice(prefix.length), 10);
-			if (best === undefined || header.index < best.index) best = { place, index: header.index };
+		const found = findSegment(this.directory, this.lane, lowest, this.#nonce);
+		if (found === undefined || (found.place === this.#place && found.index === this.#index)) return false;
+		if (this.#segment !== undefined && this.#isStuck) {
+			if (!this.#isFinal && this.#behind !== found.index) {
+				// All that was committed before that segment was begun can be read now: once more through this one.
+				this.#behind = found.index;
+				return true;
+			}
+			this.#tell(this.#segment, this.#offset, undefined);
 		}
-		if (best === undefined || (best.place === this.#place && best.index === this.#index)) return false;
-		this.#goTo(best.place, best.index);
+		this.#goTo(found.place, found.index);
 		return true;
 	}
 
@@ -234,6 +282,7 @@ export class ChainReader {
 		this.#place = place;
 		this.#index = index;
 		this.#offset = segmentHeaderBytes;
+		this.#isStuck = false;
 		this.#segment?.close();
 		this.#segment = undefined;
 	}

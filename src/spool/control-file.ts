@@ -15,6 +15,7 @@ import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts"
 import { reserve } from "../platform/reserve.ts";
 import { PylogError } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
+import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
 	controlBytes,
 	controlHeader,
@@ -22,12 +23,17 @@ import {
 	controlWords,
 	slotBytes,
 	slotCount,
+	slotInBetween,
 	slotsStartByte,
 	slotWords,
 	spoolVersion,
 } from "./control-layout.ts";
+import { isLeaseHeld } from "./lease.ts";
 import { highestNumbers, livingProducers } from "./numbering.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
+
+/** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
+const highBits = 2 ** 21;
 
 export class ControlFile {
 	readonly paths: SpoolPaths;
@@ -79,6 +85,11 @@ export class ControlFile {
 		return Atomics.add(this.mapping.words, controlWords[word], value | 0) >>> 0;
 	}
 
+	/** The full number the next record gets, as far as the high bits are known. */
+	counter(): QueueNumber {
+		return queueNumber((this.load("numberHigh") % highBits) * 2 ** 32 + this.load("nextNumber"));
+	}
+
 	/** Index of a slot's first word. */
 	slotWord(slot: number): number {
 		return (slotsStartByte + slot * slotBytes) / 4;
@@ -97,11 +108,20 @@ export class ControlFile {
 		return undefined;
 	}
 
-	/** Frees a slot: its words first, so that the next owner finds zeros. */
-	releaseSlot(slot: number): void {
+	/** Frees a producer's slot, unless another producer has taken it over. */
+	releaseSlot(slot: number, producer: number): void {
+		this.passSlot(slot, producer, 0);
+	}
+
+	/** Hands a slot over with its words cleared; `false` when it is not `from`'s any more. 0 stands for nobody. */
+	passSlot(slot: number, from: number, to: number): boolean {
+		const { words } = this.mapping;
 		const start = this.slotWord(slot);
-		for (let word = 1; word < slotBytes / 4; word++) Atomics.store(this.mapping.words, start + word, 0);
-		Atomics.store(this.mapping.words, start + slotWords.owner, 0);
+		const owner = start + slotWords.owner;
+		if (Atomics.compareExchange(words, owner, from | 0, slotInBetween) !== (from | 0)) return false;
+		for (let word = 1; word < slotBytes / 4; word++) Atomics.store(words, start + word, 0);
+		Atomics.store(words, owner, to | 0);
+		return true;
 	}
 
 	isClosed(lane: Lane): boolean {
@@ -146,19 +166,30 @@ function wasReplaced(fd: number, path: string): boolean {
 /** Makes the open, locked control file ready to be mapped; `false` when it was moved aside and must be opened again. */
 function prepare(fd: number, paths: SpoolPaths): boolean {
 	const header = Buffer.alloc(64);
-	const bytesRead = readSync(fd, header, 0, header.length, 0);
-	const isNew = bytesRead === 0 || header.every((byte) => byte === 0);
-	if (!isNew) {
-		const problem = findProblem(header, fstatSync(fd).size);
-		if (problem !== undefined) return moveAside(paths, problem);
-		if (header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId())) return true;
+	readSync(fd, header, 0, header.length, 0);
+	const sizeBytes = fstatSync(fd).size;
+	// The magic is written last: without it, the file is new, or whoever made it died.
+	const isUnfinished = sizeBytes <= controlBytes && header.readBigUInt64LE(controlHeader.magic) === 0n;
+	const problem = isUnfinished ? undefined : findProblem(header, sizeBytes);
+	const isOfThisBoot = header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
+	if (!isUnfinished && problem === undefined && isOfThisBoot) return true;
+	const users = usersOf(paths);
+	if (users !== undefined) {
+		// Nobody outlives a boot. Where /proc is hidden from some processes, they know the boot by another name.
+		if (!isUnfinished && problem === undefined) return true;
+		throw damagedInUse(paths, problem ?? "it was emptied or removed", users);
 	}
-	renew(fd, paths, isNew ? undefined : readCounter(fd));
+	if (problem !== undefined) {
+		renameSync(paths.control, join(paths.quarantine, `control-${Date.now()}`));
+		return false;
+	}
+	renew(fd, paths);
 	return true;
 }
 
 function findProblem(header: Buffer, sizeBytes: number): string | undefined {
 	if (header.toString("latin1", 0, 8) !== controlMagic) return "it does not start with its magic";
+	if (sizeBytes < header.length) return `its size is ${sizeBytes}, not ${controlBytes}`;
 	const version = header.readUInt32LE(controlHeader.version);
 	if (version !== spoolVersion) {
 		throw new PylogError(
@@ -172,44 +203,49 @@ function findProblem(header: Buffer, sizeBytes: number): string | undefined {
 	return sizeBytes === controlBytes ? undefined : `its size is ${sizeBytes}, not ${controlBytes}`;
 }
 
-/** A damaged control file is kept in quarantine; refused while a living producer still has it mapped. */
-function moveAside(paths: SpoolPaths, problem: string): false {
+/** Who has the control file mapped at this moment, as text; `undefined` for nobody. */
+function usersOf(paths: SpoolPaths): string | undefined {
 	const living = livingProducers(paths);
-	if (living.length > 0) {
-		throw new PylogError(
-			"PYLOG_SPOOL_DAMAGED",
-			`The control file ${paths.control} is damaged (${problem}) and in use by producers ${living.join(", ")}. ` +
-				"End those processes; the next start repairs it.",
-			{ details: { path: paths.control, problem, living } },
-		);
-	}
-	renameSync(paths.control, join(paths.quarantine, `control-${Date.now()}`));
-	return false;
+	const users = living.length > 0 ? [`producers ${living.join(", ")}`] : [];
+	if (isLeaseHeld(paths.lease)) users.push("the logman");
+	return users.length > 0 ? users.join(" and ") : undefined;
 }
 
-/** Low bits of the number counter and the number of the next producer, before they are written anew. */
-function readCounter(fd: number): { nextNumber: number; numberHigh: number; nextProducer: number } {
+/** It can't be replaced then: those who have it mapped would go on in the old one, and nobody would read what they log. */
+function damagedInUse(paths: SpoolPaths, problem: string, users: string): PylogError {
+	return new PylogError(
+		"PYLOG_SPOOL_DAMAGED",
+		`The control file ${paths.control} is damaged (${problem}) and in use by ${users}. ` +
+			"End those processes; the next start repairs it.",
+		{ details: { path: paths.control, problem, users } },
+	);
+}
+
+/** The number counter and the number of the next producer, before they are written anew; zeros in a new file. */
+function readCounters(fd: number, near: QueueNumber): { next: number; nextProducer: number } {
 	const bytes = Buffer.alloc(slotsStartByte);
 	readSync(fd, bytes, 0, bytes.length, 0);
+	const low = bytes.readUInt32LE(controlWords.nextNumber * 4);
+	const high = bytes.readUInt32LE(controlWords.numberHigh * 4) % highBits;
 	return {
-		nextNumber: bytes.readUInt32LE(controlWords.nextNumber * 4),
-		numberHigh: bytes.readUInt32LE(controlWords.numberHigh * 4),
+		// The counter may have passed 2^32 since the high bits were stored.
+		next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, near)),
 		nextProducer: bytes.readUInt32LE(controlWords.nextProducer * 4),
 	};
 }
 
 /**
- * Numbers skipped after a reboot. Lines written within the last sync interval before a power failure may have higher
- * numbers than anything that reached the disk of the spool; nobody logs so many in that time.
+ * Numbers skipped after a reboot or a loss. Lines written within the last sync interval before a power failure may have
+ * higher numbers than anything that reached the disk of the spool; nobody logs so many in that time.
  */
-const numbersSkippedAfterReboot = 2 ** 24;
+const numbersSkipped = 2 ** 24;
 
-function renew(fd: number, paths: SpoolPaths, before: ReturnType<typeof readCounter> | undefined): void {
+function renew(fd: number, paths: SpoolPaths): void {
 	const seen = highestNumbers(paths);
-	let next = seen.queue + 1;
-	if (before !== undefined) {
-		next = Math.max(next, before.numberHigh * 2 ** 32 + before.nextNumber) + numbersSkippedAfterReboot;
-	}
+	const before = readCounters(fd, queueNumber(seen.queue));
+	const highest = Math.max(seen.queue, before.next - 1);
+	const next = highest <= 0 ? 1 : highest + 1 + numbersSkipped;
+	const nextProducer = Math.max(seen.producer + 1, before.nextProducer, 1) % 2 ** 32;
 	const bytes = Buffer.alloc(controlBytes);
 	bytes.writeUInt32LE(spoolVersion, controlHeader.version);
 	bytes.writeUInt32LE(slotCount, controlHeader.slotCount);
@@ -217,12 +253,12 @@ function renew(fd: number, paths: SpoolPaths, before: ReturnType<typeof readCoun
 	bytes.writeDoubleLE(Date.now(), controlHeader.createdMs);
 	bytes.writeUInt32LE(next % 2 ** 32, controlWords.nextNumber * 4);
 	bytes.writeUInt32LE(Math.floor(next / 2 ** 32), controlWords.numberHigh * 4);
-	bytes.writeUInt32LE(Math.max(seen.producer, (before?.nextProducer ?? 1) - 1) + 1, controlWords.nextProducer * 4);
+	bytes.writeUInt32LE(nextProducer, controlWords.nextProducer * 4);
 	bytes.writeUInt32LE(seen.reservedKib, controlWords.reservedKib * 4);
 	if (!reserve(fd, controlBytes)) {
 		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
 	}
 	writeSync(fd, bytes, 0, bytes.length, 0);
-	// The magic last: a file without it is made anew.
+	// The magic last: without it, all this is done again.
 	writeSync(fd, controlMagic, 0, "latin1");
 }

@@ -50,6 +50,9 @@ export const slotsStartByte = 1024;
 export const slotBytes = 64;
 export const controlBytes: number = slotsStartByte + slotCount * slotBytes;
 
+/** Owner of a slot that goes from one producer to the next (or to nobody) at this moment. */
+export const slotInBetween: number = -1;
+
 /** Words of a producer's slot, from its start. Where a lane has a word of its own, the priority lane's comes first. */
 export const slotWords = {
 	/** Number of the producer; 0 is a free slot. */

@@ -28,11 +28,10 @@ function isTooLarge(text: string): boolean {
 function cutMessage(message: string): string {
 	const totalBytes = Buffer.byteLength(message);
 	if (totalBytes <= maxPartBytes) return message;
-	// The first bytes decide: as many characters as surely fit, at least a third of the limit.
-	const kept = Buffer.from(message.slice(0, maxPartBytes))
-		.subarray(0, maxPartBytes - markBytes)
-		.toString("utf8");
-	return kept.replace(/\uFFFD$/, "") + mark(totalBytes - Buffer.byteLength(kept));
+	// As many characters as surely fit, at least a third of the limit; half a character at the end goes.
+	const head = Buffer.from(message.slice(0, maxPartBytes)).subarray(0, maxPartBytes - markBytes);
+	const kept = head.toString("utf8").replace(/\uFFFD$/, "");
+	return kept + mark(totalBytes - Buffer.byteLength(kept));
 }
 
 function cutError(error: string): string {

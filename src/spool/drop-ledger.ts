@@ -1,4 +1,7 @@
-/** What a producer had to drop and has not told of yet: counted by logger, lane and reason. */
+/**
+ * What a producer had to drop and has not told of yet: counted by logger, lane and reason. Invariant: however many
+ * loggers there are (a child for each request), it stays small; no drop goes uncounted.
+ */
 
 import type { LaneIndex } from "../shared/lane.ts";
 import type { Definition } from "./definition.ts";
@@ -16,6 +19,8 @@ export interface Drop {
 }
 
 const warningLevel = 40;
+/** Beyond so many, the drops of a logger are told of together with those of another. */
+const maxDrops = 64;
 
 export class DropLedger {
 	#drops: Drop[] = [];
@@ -31,13 +36,14 @@ export class DropLedger {
 
 	add(lane: LaneIndex, definition: Definition, reason: DropReason): void {
 		this.total += 1;
+		let alike: Drop | undefined;
 		for (const drop of this.#drops) {
-			if (drop.definition === definition && drop.lane === lane && drop.reason === reason) {
-				drop.count += 1;
-				return;
-			}
+			if (drop.lane !== lane || drop.reason !== reason) continue;
+			alike = drop;
+			if (drop.definition === definition) break;
 		}
-		this.#drops.push({ lane, definition, reason, sinceMs: Date.now(), count: 1 });
+		if (alike !== undefined && (alike.definition === definition || this.#drops.length >= maxDrops)) alike.count += 1;
+		else this.#drops.push({ lane, definition, reason, sinceMs: Date.now(), count: 1 });
 	}
 
 	/**
@@ -45,8 +51,13 @@ export class DropLedger {
 	 * Returns whether none is left.
 	 */
 	tell(write: (drop: Drop) => boolean): boolean {
+		const refusing = new Set<LaneIndex>();
 		this.#drops = this.#drops.filter((drop) => {
-			if (!write(drop)) return true;
+			// A lane that has no room for one line has none for the next: asking costs system calls.
+			if (refusing.has(drop.lane) || !write(drop)) {
+				refusing.add(drop.lane);
+				return true;
+			}
 			this.told += drop.count;
 			return false;
 		});

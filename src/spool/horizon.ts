@@ -32,12 +32,15 @@ export class Horizon {
 	/** Slots whose bound was seen before, by slot. */
 	readonly #waiting = new Map<number, Waiting>();
 	#highest: QueueNumber;
+	/** A full number near to all that come. */
+	#reference: QueueNumber;
 	#isHeldUp = false;
 
 	/** @param seen A number known to be below everything that comes: the last horizon, or 0. */
 	constructor(control: ControlFile, seen: QueueNumber) {
 		this.#control = control;
-		this.#highest = liftFromControl(control, seen);
+		this.#highest = seen;
+		this.#reference = seen > 0 ? seen : control.counter();
 	}
 
 	/** Whether some bound held the last reading up: it is worth asking again soon. */
@@ -48,8 +51,8 @@ export class Horizon {
 	/** The horizon now. It never goes back. */
 	read(): QueueNumber {
 		const control = this.#control;
-		let horizon = liftQueueNumber(control.load("nextNumber"), this.#highest);
-		const counter = horizon;
+		const counter = liftQueueNumber(control.load("nextNumber"), this.#reference);
+		let horizon = counter;
 		const slots = control.load("slotsUsed");
 		const words = control.mapping.words;
 		this.#isHeldUp = false;
@@ -63,8 +66,9 @@ export class Horizon {
 				if (lifted < horizon) horizon = lifted;
 			}
 		}
+		this.#reference = counter;
 		if (horizon > this.#highest) this.#highest = horizon;
-		control.store("numberHigh", Math.floor(this.#highest / 2 ** 32));
+		control.store("numberHigh", Math.floor(counter / 2 ** 32));
 		return this.#highest;
 	}
 
@@ -82,10 +86,4 @@ export class Horizon {
 		const owner = this.#control.mapping.words[this.#control.slotWord(slot) + slotWords.owner] as number;
 		return !isLocked(aliveFile(producerDirectory(this.#control.paths, owner >>> 0)));
 	}
-}
-
-/** The full number of the counter now, given the high bits known so far. */
-function liftFromControl(control: ControlFile, seen: QueueNumber): QueueNumber {
-	if (seen > 0) return seen;
-	return (control.load("numberHigh") * 2 ** 32) as QueueNumber;
 }

@@ -3,13 +3,14 @@
  * because it was lost, so that numbering goes on above all seen.
  */
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isLocked } from "../platform/file-lock.ts";
+import { systemCode } from "../shared/errors.ts";
 import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { aliveFile, producerDirectory, type SpoolPaths } from "./paths.ts";
-import { isPlausibleLength, isRecord, recordHeader, recordKinds } from "./record-codec.ts";
+import { isPlausibleLength, isRecord, partsFit, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import { decodeSegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
 
 export interface HighestNumbers {
@@ -30,7 +31,9 @@ export function highestNumbers(paths: SpoolPaths): HighestNumbers {
 	for (const number of producerNumbers(paths)) {
 		producer = Math.max(producer, number);
 		for (const path of segmentFiles(producerDirectory(paths, number))) {
-			reservedKib += Math.ceil((statSync(path, { throwIfNoEntry: false })?.size ?? 0) / 1024);
+			const stats = lstatSync(path, { throwIfNoEntry: false });
+			if (stats?.isFile() !== true) continue;
+			reservedKib += Math.ceil(stats.size / 1024);
 			queue = highestInSegment(path, queue);
 		}
 	}
@@ -40,7 +43,7 @@ export function highestNumbers(paths: SpoolPaths): HighestNumbers {
 /** Numbers of all producers that have a folder, in rising order. */
 export function producerNumbers(paths: SpoolPaths): readonly number[] {
 	return readdirSync(paths.producers)
-		.filter((name) => /^[1-9]\d*$/.test(name))
+		.filter((name) => /^[1-9]\d{0,9}$/.test(name) && Number(name) < 2 ** 32)
 		.map(Number)
 		.sort((a, b) => a - b);
 }
@@ -56,27 +59,31 @@ export function segmentFiles(directory: string): readonly string[] {
 		return readdirSync(directory)
 			.filter((name) => name.endsWith(".seg"))
 			.map((name) => join(directory, name));
-	} catch {
-		return [];
+	} catch (error) {
+		// Anything else, such as too many open files, must not pass for a folder without segments.
+		if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
+		throw error;
 	}
 }
 
 function highestInSegment(path: string, reference: QueueNumber): QueueNumber {
-	let bytes: Buffer;
-	try {
-		bytes = readFileSync(path);
-	} catch {
-		return reference;
-	}
-	const header = decodeSegmentHeader(bytes);
-	if (header === undefined) return reference;
+	const bytes = readWhole(path);
+	const header = bytes === undefined ? undefined : decodeSegmentHeader(bytes);
+	if (bytes === undefined || header === undefined) return reference;
 	const seed = segmentSeed(header.nonce, header.index);
 	const words = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~7)));
+	// Hostile lengths must not cost hours: each byte is in one record, and perhaps in what is left of an older one.
+	let mayCostBytes = bytes.length * 4;
 	let highest = reference;
 	let at = segmentHeaderBytes;
-	while (at + 8 <= bytes.length) {
+	while (at + recordHeaderBytes <= bytes.length && mayCostBytes > 0) {
 		const length = words[at >>> 2] as number;
-		if (!isPlausibleLength(length, at, bytes.length) || !isRecord(words, at, length, seed)) {
+		if (!isPlausibleLength(length, at, words.byteLength) || !partsFit(words, at, length)) {
+			at += 8;
+			continue;
+		}
+		mayCostBytes -= length;
+		if (!isRecord(words, at, length, seed)) {
 			at += 8;
 			continue;
 		}
@@ -87,4 +94,13 @@ function highestInSegment(path: string, reference: QueueNumber): QueueNumber {
 		at += length;
 	}
 	return highest;
+}
+
+function readWhole(path: string): Buffer | undefined {
+	try {
+		return readFileSync(path);
+	} catch (error) {
+		if (["ENOENT", "EACCES", "EPERM"].includes(systemCode(error) ?? "")) return undefined;
+		throw error;
+	}
 }

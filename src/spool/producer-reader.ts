@@ -37,7 +37,7 @@ export class ProducerReader {
 		this.directory = producerDirectory(control.paths, number);
 		const chain = (lane: Lane): ChainReader => {
 			const state = states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
-			return new ChainReader(this.directory, lane, state?.from ?? chainStart, state?.nonce, onDamage);
+			return new ChainReader(this.directory, lane, state?.from ?? this.#start(laneIndex[lane]), state?.nonce, onDamage);
 		};
 		this.chains = [chain("priority"), chain("normal")];
 		this.#delivered = [this.chains[0].position, this.chains[1].position];
@@ -84,10 +84,22 @@ export class ProducerReader {
 		return this.#load(slotWords.appended + lane);
 	}
 
-	hasUndelivered(lane: Lane): boolean {
-		const from = this.#delivered[laneIndex[lane]];
-		const { index, offset } = this.chains[laneIndex[lane]].position;
+	/** Whether something was read, or passed over, since the last delivery. */
+	hasMoved(lane: LaneIndex): boolean {
+		const from = this.#delivered[lane];
+		const { index, offset } = this.chains[lane].position;
 		return from.index !== index || from.offset !== offset;
+	}
+
+	/** Whether records were read that are not delivered. What else stands in the segments needs no delivery. */
+	hasUndelivered(lane: Lane): boolean {
+		const index = laneIndex[lane];
+		return ((this.#delivered[index].sequence - this.chains[index].sequence) | 0) !== 0;
+	}
+
+	/** Records that the producer counted and that are not in its segments any more. Only of a finished one. */
+	missing(lane: LaneIndex): number {
+		return Math.max(0, (this.appended(lane) - this.chains[lane].sequence) | 0);
 	}
 
 	/** The states of both chains, for a checkpoint. A chain that was never read has none. */
@@ -95,7 +107,8 @@ export class ProducerReader {
 		return this.chains.flatMap((chain, lane) => {
 			if (chain.nonce === undefined) return [];
 			const from = this.#delivered[lane as LaneIndex];
-			return [{ producer: this.number, nonce: chain.nonce, lane, from, to: chain.position }];
+			const to = this.hasUndelivered(lanes[lane as LaneIndex]) ? chain.position : from;
+			return [{ producer: this.number, nonce: chain.nonce, lane, from, to }];
 		});
 	}
 
@@ -128,12 +141,18 @@ export class ProducerReader {
 		);
 		rmSync(this.directory, { recursive: true, force: true });
 		this.#control.add("reservedKib", -sizeBytes / 1024);
-		if (this.#ownsSlot()) this.#control.releaseSlot(this.#slot as number);
+		if (this.#ownsSlot()) this.#control.releaseSlot(this.#slot as number, this.number);
 		return { producer: this.number, count };
 	}
 
 	close(): void {
 		for (const chain of this.chains) chain.rest();
+	}
+
+	/** Where to begin without a checkpoint: what the slot says was written needs no second time. */
+	#start(lane: LaneIndex): ChainPosition {
+		const index = Math.max(chainStart.index, this.#load(slotWords.freeBelow + lane));
+		return { ...chainStart, index, sequence: this.#load(slotWords.written + lane) };
 	}
 
 	#isExhausted(lane: LaneIndex): boolean {

@@ -12,10 +12,9 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync, writeSync } from "node:fs";
 import { threadId } from "node:worker_threads";
-import { FileLock, isLocked } from "../platform/file-lock.ts";
+import type { FileLock } from "../platform/file-lock.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
@@ -24,10 +23,12 @@ import { controlWords, slotCount, slotWords } from "./control-layout.ts";
 import { cutEntry } from "./cut-entry.ts";
 import type { Definition } from "./definition.ts";
 import { DropLedger, type DropReason, dropNotice } from "./drop-ledger.ts";
-import { aliveFile, producerDirectory } from "./paths.ts";
+import { producerDirectory } from "./paths.ts";
+import { claimFolder, claimSlot } from "./producer-claim.ts";
 import {
 	bodyChecksum,
 	finishChecksum,
+	maxPartBytes,
 	recordBytes,
 	recordHeader,
 	recordHeaderBytes,
@@ -63,6 +64,8 @@ export const defaultMaxSpoolBytes: number = 1024 * 1024 * 1024;
 
 /** Most bytes one UTF-16 unit takes in UTF-8. */
 const maxBytesPerUnit = 3;
+/** So many units are within the limit of a record's parts, whatever they are. */
+const maxUncutUnits: number = Math.floor(maxPartBytes / maxBytesPerUnit);
 
 /** How soon segments are made ready after a new one was begun, and how often surplus ones are looked at. */
 const prepareDelayMs = 1;
@@ -107,8 +110,8 @@ export class Producer {
 	 */
 	static open(options: ProducerOptions): Producer {
 		const control = ControlFile.open(options.cacheDir);
-		const { number, alive } = makeFolder(control);
-		const slot = control.claimSlot(number) ?? takeSlotOfDead(control, number);
+		const { number, alive } = claimFolder(control);
+		const slot = claimSlot(control, number);
 		if (slot === undefined) {
 			alive.release();
 			rmSync(producerDirectory(control.paths, number), { recursive: true, force: true });
@@ -158,6 +161,13 @@ export class Producer {
 		return this.#write(lane, entry, false) || this.#drop(lane, entry.definition, "the spool is full");
 	}
 
+	/** As {@link append}, for a caller who keeps what is not taken or tells of it: nothing is counted as dropped. */
+	offer(lane: LaneIndex, entry: Entry): boolean {
+		if (this.#closed || this.control.isClosed(lanes[lane])) return false;
+		if (this.#drops.isPending) this.#tellDrops(false);
+		return this.#write(lane, entry, false);
+	}
+
 	/** Records appended so far, by lane: a goal for {@link Producer.hasReached}. */
 	counts(): readonly [number, number] {
 		return [...this.#appended];
@@ -189,6 +199,7 @@ export class Producer {
 		const segment = this.#chains[lane].current;
 		if (
 			segment !== undefined &&
+			units <= maxUncutUnits &&
 			segment.hasRoom(recordHeaderBytes + units * maxBytesPerUnit + 8) &&
 			definition.segment[lane] === segment.serial &&
 			(callSite === undefined || callSite.segment[lane] === segment.serial)
@@ -344,38 +355,4 @@ function commitUnnumbered(segment: Segment, kind: number, messageBytes: number, 
 	words[word + 1] = finishChecksum(bodyChecksum(words, word, length, segment.seed), 0, length);
 	Atomics.store(words, word, length);
 	segment.offset = at + length;
-}
-
-/** Makes a producer's folder, visible only once its lock is held: a folder whose lock is free is a dead producer's. */
-function makeFolder(control: ControlFile): { number: number; alive: FileLock } {
-	const { paths } = control;
-	const draft = join(paths.producers, `.${process.pid}-${threadId}-${randomBytes(6).toString("hex")}`);
-	mkdirSync(draft, { mode: 0o700 });
-	const alive = FileLock.tryAcquire(aliveFile(draft));
-	if (alive === undefined)
-		throw new PylogError("PYLOG_SPOOL_DAMAGED", `Somebody locked ${aliveFile(draft)}, a new file.`);
-	for (;;) {
-		const number = control.add("nextProducer", 1);
-		if (number === 0) continue;
-		try {
-			renameSync(draft, producerDirectory(paths, number));
-			return { number, alive };
-		} catch (error) {
-			if (systemCode(error) !== "ENOTEMPTY" && systemCode(error) !== "EEXIST") throw error;
-		}
-	}
-}
-
-/** With all slots taken: one whose producer is dead. Its folder and records stay as they are. */
-function takeSlotOfDead(control: ControlFile, number: number): number | undefined {
-	const words = control.mapping.words;
-	for (let slot = 0; slot < slotCount; slot++) {
-		const owner = control.slotWord(slot) + slotWords.owner;
-		const holder = Atomics.load(words, owner);
-		if (holder === 0 || isLocked(aliveFile(producerDirectory(control.paths, holder >>> 0)))) continue;
-		if (Atomics.compareExchange(words, owner, holder, number) !== holder) continue;
-		for (let word = 1; word < 16; word++) Atomics.store(words, control.slotWord(slot) + word, 0);
-		return slot;
-	}
-	return undefined;
 }

@@ -77,14 +77,15 @@ export function finishChecksum(body: number, number: number, length: number): nu
 /** Whether a valid record of `length` bytes stands at byte `at` of `words`. The length must fit in `words`. */
 export function isRecord(words: Int32Array, at: number, length: number, seed: number): boolean {
 	const word = at >>> 2;
-	return partsFit(words, word, length) && recordChecksum(words, word, length, seed) === words[word + 1];
+	return partsFit(words, at, length) && recordChecksum(words, word, length, seed) === words[word + 1];
 }
 
-/** Whether the sizes of the parts of a record at word `at` make up its length: a sum of three, and none below zero. */
-function partsFit(words: Int32Array, at: number, length: number): boolean {
-	const messageBytes = words[at + recordHeader.messageBytes / 4] as number;
-	const fieldsBytes = words[at + recordHeader.fieldsBytes / 4] as number;
-	const errorBytes = words[at + recordHeader.errorBytes / 4] as number;
+/** Whether the sizes of the parts of a record at byte `at` make up its length. Looks at its header only. */
+export function partsFit(words: Int32Array, at: number, length: number): boolean {
+	const word = at >>> 2;
+	const messageBytes = words[word + recordHeader.messageBytes / 4] as number;
+	const fieldsBytes = words[word + recordHeader.fieldsBytes / 4] as number;
+	const errorBytes = words[word + recordHeader.errorBytes / 4] as number;
 	if ((messageBytes | fieldsBytes | errorBytes) < 0) return false;
 	const parts = messageBytes + fieldsBytes + errorBytes;
 	return parts <= length && recordBytes(parts) === length;

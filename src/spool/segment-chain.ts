@@ -162,7 +162,9 @@ export class SegmentChain {
 
 	#fits(sizeBytes: number): boolean {
 		const { control, maxSpoolBytes, directory } = this.#owner;
-		if (control.load("reservedKib") * 1024 + sizeBytes > maxSpoolBytes) return false;
+		// Signed: should deaths between two of its changes ever leave it below zero, that is no full spool.
+		const reservedKib = control.load("reservedKib") | 0;
+		if (reservedKib * 1024 + sizeBytes > maxSpoolBytes) return false;
 		const { freeBytes, totalBytes } = diskSpace(directory);
 		return freeBytes - sizeBytes >= Math.min(totalBytes * freeShare, freeBytesAtMost);
 	}

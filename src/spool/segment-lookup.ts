@@ -30,7 +30,8 @@ export function findSegment(
 		const header = path.startsWith(prefix) ? SegmentReader.headerOf(path) : undefined;
 		if (header === undefined || header.lane !== lane || header.index < lowestIndex) continue;
 		if (nonce !== undefined && header.nonce !== nonce) continue;
-		const place = Number.parseInt(path.slice(prefix.length), 10);
+		const place = Number(path.slice(prefix.length, -".seg".length));
+		if (!Number.isSafeInteger(place)) continue;
 		if (best === undefined || header.index < best.index) best = { place, index: header.index };
 	}
 	return best;

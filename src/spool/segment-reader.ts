@@ -7,15 +7,18 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { systemCode } from "../shared/errors.ts";
 import type { Lane } from "../shared/lane.ts";
 import type { LoggerDefinition } from "./log-record.ts";
 import { parseDefinition } from "./logger-definition.ts";
-import { isPlausibleLength, isRecord, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
+import { isPlausibleLength, isRecord, partsFit, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
 
 const chunkBytes = 64 * 1024;
-/** A search for the next valid record gives up after it has read so much: hostile lengths must not cost hours. */
+/** A search for the next valid record gives up after it has read and summed so much: hostile lengths must not cost hours. */
 const maxSearchBytes = 64 * 1024 * 1024;
+/** What opening says of a file that is not there for us; anything else, such as too many open files, is no answer. */
+const noFile: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EACCES", "EPERM"]);
 
 export class SegmentReader {
 	readonly path: string;
@@ -24,12 +27,15 @@ export class SegmentReader {
 	chunk: Buffer = Buffer.alloc(0);
 	/** The same as words. */
 	words: Int32Array = new Int32Array(0);
+	/** Whether the file ends before its header says so. */
+	readonly isTruncated: boolean;
 	readonly #fd: number;
 	readonly #sizeBytes: number;
 	readonly #seed: number;
 	#start = 0;
 	#end = 0;
-	#bytesRead = 0;
+	/** Bytes read and summed: what looking for records has cost. */
+	#costBytes = 0;
 	readonly #definitions = new Map<number, LoggerDefinition>();
 	readonly #callSites = new Map<number, string>();
 
@@ -37,8 +43,10 @@ export class SegmentReader {
 		this.path = path;
 		this.header = header;
 		this.#fd = fd;
-		// A file shorter than its header says was truncated: what is left of it counts.
-		this.#sizeBytes = Math.min(header.sizeBytes, fstatSync(fd).size);
+		const fileBytes = fstatSync(fd).size;
+		// What is left of a truncated file counts.
+		this.#sizeBytes = Math.min(header.sizeBytes, fileBytes);
+		this.isTruncated = fileBytes < header.sizeBytes;
 		this.#seed = segmentSeed(header.nonce, header.index);
 	}
 
@@ -52,6 +60,26 @@ export class SegmentReader {
 		}
 		closeSync(fd);
 		return undefined;
+	}
+
+	/** Opens a file whose header is damaged as the segment it is known to be; `undefined` when there is no such file. */
+	static openDamaged(path: string, header: Omit<SegmentHeader, "sizeBytes">): SegmentReader | undefined {
+		const fd = openForReading(path);
+		return fd === undefined ? undefined : new SegmentReader(path, fd, { ...header, sizeBytes: fstatSync(fd).size });
+	}
+
+	/** What stands at the start of a file. One that was never begun is empty: zeros in header and first length word. */
+	static headerState(path: string): "missing" | "empty" | "damaged" | "valid" {
+		const fd = openForReading(path);
+		if (fd === undefined) return "missing";
+		try {
+			const bytes = Buffer.alloc(segmentHeaderBytes + 4);
+			readSync(fd, bytes, 0, bytes.length, 0);
+			if (decodeSegmentHeader(bytes) !== undefined) return "valid";
+			return bytes.every((byte) => byte === 0) ? "empty" : "damaged";
+		} finally {
+			closeSync(fd);
+		}
 	}
 
 	/** Header of a segment file; `undefined` where there is no valid one. */
@@ -89,10 +117,10 @@ export class SegmentReader {
 
 	/** Offset of the first valid record behind `offset`; `undefined` when there is none. */
 	search(offset: number): number | undefined {
-		const stopAt = this.#bytesRead + maxSearchBytes;
+		const stopAt = this.#costBytes + maxSearchBytes;
 		for (let at = offset + 8; at + recordHeaderBytes <= this.#sizeBytes; at += 8) {
 			if (this.recordAt(at) !== 0) return at;
-			if (this.#bytesRead > stopAt) return undefined;
+			if (this.#costBytes > stopAt) return undefined;
 		}
 		return undefined;
 	}
@@ -137,7 +165,10 @@ export class SegmentReader {
 	}
 
 	#isValidAt(offset: number, length: number): boolean {
-		if (!isPlausibleLength(length, offset, this.#sizeBytes) || !this.#has(offset, length)) return false;
+		if (!isPlausibleLength(length, offset, this.#sizeBytes)) return false;
+		// The header alone tells most of what is no record, and is in the chunk already.
+		if (!partsFit(this.words, this.inChunk(offset), length) || !this.#has(offset, length)) return false;
+		this.#costBytes += length;
 		return isRecord(this.words, this.inChunk(offset), length, this.#seed);
 	}
 
@@ -156,21 +187,25 @@ export class SegmentReader {
 		const bytesRead = readSync(this.#fd, this.chunk, 0, this.chunk.length, offset);
 		this.#start = offset;
 		this.#end = offset + bytesRead;
-		this.#bytesRead += bytesRead;
+		this.#costBytes += bytesRead;
 		return bytesRead >= length;
 	}
 }
 
 function openForReading(path: string): number | undefined {
+	let fd: number;
 	try {
-		return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-	} catch {
-		return undefined;
+		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+	} catch (error) {
+		if (noFile.has(systemCode(error))) return undefined;
+		throw error;
 	}
+	if (fstatSync(fd).isFile()) return fd;
+	closeSync(fd);
+	return undefined;
 }
 
 function readHeader(fd: number): SegmentHeader | undefined {
-	if (!fstatSync(fd).isFile()) return undefined;
 	const bytes = Buffer.alloc(segmentHeaderBytes);
 	readSync(fd, bytes, 0, bytes.length, 0);
 	return decodeSegmentHeader(bytes);

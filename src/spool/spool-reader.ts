@@ -134,8 +134,7 @@ export class SpoolReader {
 
 	/** Whether something was read, or passed over as no record, since the last delivery. */
 	get hasMoved(): boolean {
-		for (const producer of this.#producers.values())
-			if (lanes.some((lane) => producer.hasUndelivered(lane))) return true;
+		for (const producer of this.#producers.values()) if (producer.hasMoved(0) || producer.hasMoved(1)) return true;
 		return false;
 	}
 
@@ -182,8 +181,10 @@ export class SpoolReader {
 		const drops: UntoldDrops[] = [];
 		for (const producer of this.#producers.values()) {
 			if (!producer.isFinished) continue;
-			this.#producers.delete(producer.number);
+			for (const lane of [0, 1] as const) this.#tellLostTail(producer, lane);
 			const untold = producer.retire();
+			// Only now: as long as its folder is there, the checkpoint has to say that it is delivered.
+			this.#producers.delete(producer.number);
 			if (untold.count > 0) drops.push(untold);
 		}
 		return drops;
@@ -225,7 +226,8 @@ export class SpoolReader {
 			const chain = producer.chains[lane];
 			const next = (): LogRecord | undefined => {
 				const record = chain.peek(reference);
-				if (record === undefined) producer.markExhausted(lane, appended);
+				// The end of a batch that is replayed is not the end of its lane.
+				if (record === undefined && !chain.isLimited) producer.markExhausted(lane, appended);
 				return record !== undefined && record.queue < limit ? record : undefined;
 			};
 			const first = next();
@@ -258,6 +260,14 @@ export class SpoolReader {
 			if (answer === "last") return !merge.isEmpty;
 		}
 		return false;
+	}
+
+	/** Behind the last record no other tells of a gap; the producer's own count does. */
+	#tellLostTail(producer: ProducerReader, lane: LaneIndex): void {
+		const count = producer.missing(lane);
+		if (count === 0) return;
+		const sequence = (producer.chains[lane].sequence + count + 1) | 0;
+		this.#events.onGap({ producer: producer.number, lane: lanes[lane], count, sequence });
 	}
 
 	#take(producer: ProducerReader, lane: LaneIndex, record: LogRecord): void {

@@ -83,20 +83,17 @@ test("a message may begin with a hyphen behind --", async () => {
 	expect(sandbox.read("app.log")).toBe("--json -\n");
 });
 
-test("wrong values are wrong usage, and nothing is sent", async () => {
-	const wrong = [
-		["send", "message"],
-		["send", "--to", "", "message"],
-		["send", "--to", "app.log", "--level", "loud", "message"],
-		["send", "--to", "app.log", "--time", "yesterday", "message"],
-		["send", "--to", "app.log", "--each-line", "message"],
-	];
-	for (const words of wrong) {
-		const { code, stdout, stderr } = await sandbox.run(words);
-		expect(code, words.join(" ")).toBe(2);
-		expect(stdout).toBe("");
-		expect(stderr).toMatch(/^pylog: /);
-	}
+test.each([
+	{ words: ["message"] },
+	{ words: ["--to", "", "message"] },
+	{ words: ["--to", "app.log", "--level", "loud", "message"] },
+	{ words: ["--to", "app.log", "--time", "yesterday", "message"] },
+	{ words: ["--to", "app.log", "--each-line", "message"] },
+])("wrong values are wrong usage, and nothing is sent: $words", async ({ words }) => {
+	const { code, stdout, stderr } = await sandbox.run(["send", ...words]);
+	expect(code).toBe(2);
+	expect(stdout).toBe("");
+	expect(stderr).toMatch(/^pylog: /);
 	expect((await sandbox.run(["drain"])).stdout).toBe("0 records\n");
 });
 

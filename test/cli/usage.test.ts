@@ -64,18 +64,16 @@ test("--cache-dir comes before the environment", async () => {
 	expect(stderr).toContain(`no spool at ${other}`);
 });
 
-test("a closed pipe is no error", async () => {
+test.each([
+	{ words: "status", expected: 3 },
+	{ words: "status --json", expected: 3 },
+	{ words: "verify", expected: 0 },
+	{ words: "drain", expected: 0 },
+	{ words: "--help", expected: 0 },
+])("a closed pipe is no error: $words", async ({ words, expected }) => {
 	append(sandbox.producer(), sandbox.path("app.log"), "line", 10);
-	for (const [words, expected] of [
-		["status", 3],
-		["status --json", 3],
-		["verify", 0],
-		["drain", 0],
-		["--help", 0],
-	] as const) {
-		const { stderr } = await sandbox.shell(`{ pylog ${words}; echo "ended with $?" >&2; } | head -c 0`);
-		expect(stderr, words).toBe(`ended with ${expected}\n`);
-	}
+	const { stderr } = await sandbox.shell(`{ pylog ${words}; echo "ended with $?" >&2; } | head -c 0`);
+	expect(stderr).toBe(`ended with ${expected}\n`);
 });
 
 test("a closed stderr does not end a logman", async () => {

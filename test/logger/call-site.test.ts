@@ -234,7 +234,7 @@ describe("callSite", () => {
 			function log() { return callSite(log, 0); }
 			const options = { filename: "evalmachine.<anonymous>" };
 			const first = vm.runInThisContext("\\n\\n\\n (log) => log()", options)(log);
-			const second = vm.runInThisContext("\\n    (log) => log()", options)(log);
+			const second = vm.runInThisContext("\\n   (log) => log()", options)(log);
 			const evaluated = eval("\\nlog()");
 			const named = eval("\\nlog()//# sourceURL=template.ejs");
 			console.log(JSON.stringify([first, second, evaluated, named]));`;
@@ -244,6 +244,19 @@ describe("callSite", () => {
 			"<anonymous>:2",
 			"template.ejs:2",
 		]);
+	});
+
+	it("keeps a bounded number of places", () => {
+		const code = `
+			import vm from "node:vm";
+			function log() { return callSite(log, 0); }
+			const padding = "x".repeat(3000);
+			let place;
+			for (let index = 0; index < 25_000; index++) {
+				place = vm.runInThisContext("(log) => log()", { filename: "/" + padding + index })(log);
+			}
+			console.log(JSON.stringify(place));`;
+		expect(evaluate(code, ["--max-old-space-size=64"])).toMatch(/^\/x{1023}…\[cut 1982 characters\]:1$/);
 	});
 
 	it("keeps names of data: modules short", () => {

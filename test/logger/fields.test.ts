@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { reservedKeys } from "../../src/line/json-line.ts";
@@ -106,6 +107,16 @@ describe("encodeFields", () => {
 		expect(keys[0]).toBe(`${"k".repeat(256)}…[cut 745 characters]`);
 	});
 
+	it("remembers a bounded number of keys", () => {
+		const url = new URL("../../dist/logger/fields.js", import.meta.url).href;
+		const code = `
+			import { encodeFields } from ${JSON.stringify(url)};
+			const padding = "x".repeat(50);
+			for (let index = 0; index < 150_000; index++) encodeFields({ [padding + index]: 1 }, undefined, "text");`;
+		const flags = ["--max-old-space-size=16", "--input-type=module", "--eval", code];
+		expect(() => execFileSync(process.execPath, flags, { stdio: "pipe" })).not.toThrow();
+	});
+
 	it("counts fields beyond a thousand, and beyond a size", () => {
 		const many = Object.fromEntries(Array.from({ length: 1005 }, (_, index) => [`key${index}`, index]));
 		expect(text({ "…": 0, ...many })).toMatch(/"key998":998,"…_":"…\[cut 6 fields\]"$/);
@@ -142,7 +153,7 @@ describe("encodeFields", () => {
 				expect(new Set(keys).size).toBe(keys.length);
 				for (const key of keys) expect(format === "json" ? reservedKeys.has(key) : key === "late").toBe(false);
 			}),
-			{ numRuns: 1500 },
+			{ numRuns: 500 },
 		);
 	});
 
@@ -190,6 +201,8 @@ describe("bound fields", () => {
 			'"service":"api","region__":"eu","region":"us","region_":"x"',
 		);
 		expect(json({ region: undefined }, bound)).toBe("");
+		const similar = bindFields(undefined, { a: 1, a_: 2 }, "json");
+		expect(json({ a: 3, a_: 4 }, similar)).toBe('"a__":1,"a___":2,"a":3,"a_":4');
 	});
 
 	it("of the same reserved key meet under the same name", () => {

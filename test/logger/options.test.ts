@@ -134,6 +134,7 @@ describe("validateOptions", () => {
 			expect.stringContaining('The logform "%tiem%" holds %tiem%'),
 		]);
 		expect(details).toEqual({ options: ["level", "format", "callerSkip", "logform"] });
+		expect(problem({ level: 7, format: "yaml" }).message).toMatch(/^pylog\(\): 2 problems:\n/);
 	});
 
 	it("says by its code when only a placeholder is wrong", () => {

@@ -3,6 +3,8 @@
  * closed, and opened again when they are needed.
  */
 
+import { closeSync, constants, fdatasyncSync, fstatSync, openSync } from "node:fs";
+import { systemCode } from "../../shared/errors.ts";
 import { OutputFile } from "./output-file.ts";
 
 const maxOpenFiles = 128;
@@ -46,6 +48,7 @@ export class FileSink {
 		try {
 			known.refresh();
 		} catch (error) {
+			this.#syncLast(path, known);
 			known.close();
 			throw error;
 		}
@@ -59,11 +62,16 @@ export class FileSink {
 		(this.#open.get(path) ?? this.file(path)).append(bytes);
 	}
 
-	/** Brings everything appended so far to the disk; `onError` gets each file that could not be. Blocks. */
+	/**
+	 * Brings everything appended so far to the disk. `onError` gets each file that could not be; one that can't even be
+	 * opened any more is given up with that, so that it does not hold up what others wait for. Blocks.
+	 */
 	sync(onError: (path: string, error: unknown) => void): void {
 		for (const path of this.#unsynced) {
 			try {
-				(this.#open.get(path) ?? this.file(path)).sync();
+				const file = this.#open.get(path);
+				if (file === undefined) syncClosed(path, onError);
+				else file.sync();
 				this.#unsynced.delete(path);
 			} catch (error) {
 				onError(path, error);
@@ -83,11 +91,37 @@ export class FileSink {
 		this.#open.clear();
 	}
 
+	/** Before a file goes out of reach: if that fails, the next `sync` says so. */
+	#syncLast(path: string, file: OutputFile): void {
+		try {
+			file.sync();
+			this.#unsynced.delete(path);
+		} catch {
+			// It stays unsynced.
+		}
+	}
+
 	#makeRoom(): void {
 		for (const [path, file] of this.#open) {
 			if (this.#open.size < maxOpenFiles) return;
 			file.close();
 			this.#open.delete(path);
 		}
+	}
+}
+
+/** Brings a file to the disk that is not open for writing; one that is gone needs no sync. @throws what `fdatasync` says */
+function syncClosed(path: string, onError: (path: string, error: unknown) => void): void {
+	let fd: number;
+	try {
+		fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+	} catch (error) {
+		if (systemCode(error) !== "ENOENT") onError(path, error);
+		return;
+	}
+	try {
+		if (fstatSync(fd).isFile()) fdatasyncSync(fd);
+	} finally {
+		closeSync(fd);
 	}
 }

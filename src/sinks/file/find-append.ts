@@ -55,11 +55,21 @@ function countWritten(path: string, before: FileState, sizeBytes: number, bytes:
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
 	const found = readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));
-	const common = Math.min(found.length, bytes.length);
-	if (isSame && found.subarray(0, common).equals(bytes.subarray(0, common))) return common;
+	const common = isSame ? countCommon(found, bytes) : 0;
+	if (common === found.length || common === bytes.length) return common;
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.
 	if (found.includes(bytes)) return bytes.length;
-	return longestOverlap(found, bytes);
+	const atEnd = longestOverlap(found, bytes);
+	if (atEnd > 0) return atEnd;
+	// A half with theirs behind it: its whole lines count, and the line that is cut short is written again.
+	return common === 0 ? 0 : bytes.lastIndexOf(0x0a, common - 1) + 1;
+}
+
+function countCommon(one: Buffer, other: Buffer): number {
+	const most = Math.min(one.length, other.length);
+	let count = 0;
+	while (count < most && one[count] === other[count]) count += 1;
+	return count;
 }
 
 /** How many of the first bytes of `bytes` stand at the very end of `found`. */

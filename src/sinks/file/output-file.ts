@@ -70,7 +70,13 @@ export class OutputFile {
 
 	/** @throws the file system's error, when the file can't be opened or made. */
 	static open(path: string): OutputFile {
-		return new OutputFile(path, openForAppending(path));
+		const fd = openForAppending(path);
+		try {
+			return new OutputFile(path, fd);
+		} catch (error) {
+			closeSync(fd);
+			throw error;
+		}
 	}
 
 	/** Looks at the file as it is now: opens it again when it was replaced, notes what others appended. */
@@ -111,9 +117,9 @@ export class OutputFile {
 	}
 
 	#reopen(): void {
-		const fd = openForAppending(this.path);
 		// The old file is out of reach after this: what went to it must be on disk when a flush says so.
 		this.sync();
+		const fd = openForAppending(this.path);
 		closeSync(this.#fd);
 		this.#fd = fd;
 		this.#note(fstatSync(fd));

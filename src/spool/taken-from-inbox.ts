@@ -3,12 +3,14 @@
  * the file leaves both.
  */
 
-import { readCheckpoint } from "../spool/checkpoint.ts";
-import type { ControlFile } from "../spool/control-file.ts";
-import type { Inbox } from "../spool/inbox.ts";
-import { SpoolReader } from "../spool/spool-reader.ts";
 import { lanes } from "../shared/lane.ts";
-import { inboxOrigin } from "./ingest.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import type { ControlFile } from "./control-file.ts";
+import type { Inbox } from "./inbox.ts";
+import { SpoolReader } from "./spool-reader.ts";
+
+/** Call site of a record that came from the inbox, followed by the identity of its file. */
+export const inboxOrigin = "inbox:";
 
 /** Identities of such files. Reads all that is not delivered yet, when there is anything in the inbox at all. */
 export function takenFromInbox(control: ControlFile, inbox: Inbox): Set<string> {

@@ -1,0 +1,54 @@
+/**
+ * What a producer takes when it opens: a number, a folder of that name with a held lock in it, and a slot in the control
+ * file. In this order, so that a folder whose lock is free is a dead producer's, and a slot's owner has a folder.
+ */
+
+import { randomBytes } from "node:crypto";
+import { mkdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { threadId } from "node:worker_threads";
+import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { PylogError, systemCode } from "../shared/errors.ts";
+import type { ControlFile } from "./control-file.ts";
+import { slotCount, slotInBetween, slotWords } from "./control-layout.ts";
+import { aliveFile, producerDirectory } from "./paths.ts";
+
+/** What a rename says when something else has the name of a producer's folder. */
+const takenName: ReadonlySet<string | undefined> = new Set(["ENOTEMPTY", "EEXIST", "ENOTDIR"]);
+
+/** Makes a producer's folder, visible only once its lock is held. */
+export function claimFolder(control: ControlFile): { number: number; alive: FileLock } {
+	const { paths } = control;
+	const draft = join(paths.producers, `.${process.pid}-${threadId}-${randomBytes(6).toString("hex")}`);
+	mkdirSync(draft, { mode: 0o700 });
+	const alive = FileLock.tryAcquire(aliveFile(draft));
+	if (alive === undefined)
+		throw new PylogError("PYLOG_SPOOL_DAMAGED", `Somebody locked ${aliveFile(draft)}, a new file.`);
+	for (;;) {
+		const number = control.add("nextProducer", 1);
+		if (number === 0) continue;
+		try {
+			renameSync(draft, producerDirectory(paths, number));
+			return { number, alive };
+		} catch (error) {
+			if (!takenName.has(systemCode(error))) throw error;
+		}
+	}
+}
+
+/** Takes a slot for a producer; `undefined` when all belong to living ones. */
+export function claimSlot(control: ControlFile, number: number): number | undefined {
+	return control.claimSlot(number) ?? takeSlotOfDead(control, number);
+}
+
+/** With all slots taken: one whose producer is dead. Its folder and records stay as they are. */
+function takeSlotOfDead(control: ControlFile, number: number): number | undefined {
+	const { words } = control.mapping;
+	for (let slot = 0; slot < slotCount; slot++) {
+		const holder = Atomics.load(words, control.slotWord(slot) + slotWords.owner);
+		if (holder === 0 || holder === slotInBetween) continue;
+		if (isLocked(aliveFile(producerDirectory(control.paths, holder >>> 0)))) continue;
+		if (control.passSlot(slot, holder, number)) return slot;
+	}
+	return undefined;
+}
