@@ -11,19 +11,24 @@ import { fileURLToPath } from "node:url";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { PylogError } from "../shared/errors.ts";
 import { ControlFile } from "../spool/control-file.ts";
+import { OptionProblems } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import { isLeaseHeld, leaseHeld, leaseHolder } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
+import { cacheDirRule, idleExitRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
 
 /** What the new process is told, as JSON in its arguments. */
 export interface LogmanProcessOptions {
 	readonly cacheDir: string;
 	readonly idleExitMs?: number;
-	readonly sync?: "interval" | "batch" | "never";
+	readonly sync?: SyncMode;
 	readonly syncIntervalMs?: number;
 }
 
+/** What `startLogman` takes: the options of `logman()` that another process can be told. */
 export type StartLogmanOptions = Partial<LogmanProcessOptions>;
+
+const rules = { cacheDir: cacheDirRule, idleExitMs: idleExitRule, sync: syncRule, syncIntervalMs: syncIntervalRule };
 
 /** A logman that runs in a process of its own. */
 export interface LogmanHandle {
@@ -41,17 +46,20 @@ const lookIntervalMs = 5;
 /**
  * Starts a logman for `cacheDir` and waits until it holds the lease. It outlives this process unless stopped.
  *
- * @throws PylogError PYLOG_LEASE_HELD when one runs already, PYLOG_LOGMAN_START_FAILED when it does not come up.
+ * @throws PylogError PYLOG_OPTION_INVALID, PYLOG_LEASE_HELD when one runs already, PYLOG_LOGMAN_START_FAILED when it does not come up.
  */
 export async function startLogman(options: StartLogmanOptions = {}): Promise<LogmanHandle> {
-	const cacheDir = resolveCacheDir(options.cacheDir);
+	const problems = new OptionProblems("startLogman()");
+	const checked = problems.checkAll<StartLogmanOptions>(problems.read(options), rules);
+	problems.throwIfAny();
+	const cacheDir = resolveCacheDir(checked.cacheDir);
 	ControlFile.open(cacheDir).close();
 	const { lease } = spoolPaths(cacheDir);
 	const giveUpMs = performance.now() + readyTimeoutMs;
 	let child: StartedProcess | undefined;
 	while (child === undefined) {
 		if (isLeaseHeld(lease) || performance.now() > giveUpMs) throw leaseHeld(lease);
-		child = spawnLogman({ ...options, cacheDir });
+		child = spawnLogman({ ...checked, cacheDir });
 		// Somebody else is starting one: if that succeeds, the lease tells who it is.
 		if (child === undefined) await pause(lookIntervalMs);
 	}

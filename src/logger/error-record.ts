@@ -10,9 +10,9 @@ import { encodeMembers, encodeValue, type Walk } from "./json-value.ts";
 import { isErrorLike } from "./value-kind.ts";
 
 /** Causes, and errors in errors, deeper than this are marked instead. */
-export const maxCauseDepth = 16;
+const maxCauseDepth = 16;
 /** Errors of one `AggregateError` beyond this are counted instead. */
-export const maxAggregatedErrors = 32;
+const maxAggregatedErrors = 32;
 export const maxMessageChars: number = 16 * 1024;
 export const maxStackChars: number = 32 * 1024;
 /** JSON text of one error with everything in it. */

@@ -13,7 +13,7 @@ import { cutMark, functionText, jsonString, safeText, throwsMark } from "./json-
 import { isError } from "./value-kind.ts";
 
 /** Objects in objects deeper than this are marked instead. */
-export const maxDepth = 16;
+const maxDepth = 16;
 /** Members of one object, or items of one array, beyond this are counted instead. */
 export const maxBreadth = 1000;
 /** A value that has taken this much JSON text ends with the member it is at. */
@@ -81,7 +81,7 @@ export function encodeMembers(value: object, walk: Walk, skip?: ReadonlySet<stri
 }
 
 /** The value of one property, or the mark of what its getter throws. */
-export function encodeProperty(holder: object, key: string, walk: Walk): string | undefined {
+function encodeProperty(holder: object, key: string, walk: Walk): string | undefined {
 	let value: unknown;
 	try {
 		value = (holder as Readonly<Record<string, unknown>>)[key];

@@ -10,7 +10,7 @@ import { threadId } from "node:worker_threads";
 import { levels } from "../line/level.ts";
 import { PylogError } from "../shared/errors.ts";
 import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
-import { show } from "../shared/option-rules.ts";
+import { shownValue } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import { CheckpointFile, readCheckpoint } from "../spool/checkpoint.ts";
 import { ControlFile } from "../spool/control-file.ts";
@@ -169,7 +169,10 @@ export class LogQueue {
 			throw new PylogError("PYLOG_CLOSED", `LogQueue: the queue ${this.cacheDir} was disposed of. Make a new one.`);
 		}
 		if (lanes.includes(lane)) return;
-		throw new PylogError("PYLOG_OPTION_INVALID", `LogQueue: lane got ${show(lane)}; it takes ${lanes.join(" or ")}.`);
+		throw new PylogError(
+			"PYLOG_OPTION_INVALID",
+			`LogQueue: lane got ${shownValue(lane)}; it takes ${lanes.join(" or ")}.`,
+		);
 	}
 
 	/** The oldest message of the inbox. What is none goes to quarantine, as with a logman. */

@@ -16,7 +16,7 @@ import { Definition } from "../spool/definition.ts";
 import { recordFlags } from "../spool/log-record.ts";
 import { parseArguments } from "./arguments.ts";
 import { callSite } from "./call-site.ts";
-import { encodeError } from "./error-record.ts";
+import { encodeError, errorMessage } from "./error-record.ts";
 import { type BoundFields, bindFields, encodeFields, type EncodedFields } from "./fields.ts";
 import { flushLines } from "./flush.ts";
 import { type LoggerOptions, type ResolvedLoggerOptions, validateLevel, validateOptions } from "./options.ts";
@@ -187,15 +187,15 @@ export class Pylog {
 	}
 
 	#appendArguments(lane: LaneIndex, level: number, method: LogMethod, first: unknown, rest: readonly unknown[]): void {
-		const { message, fields: given, hasError, error: givenError } = parseArguments(first, rest);
+		const parsed = parseArguments(first, rest);
 		const { format } = this.#family.options;
-		const fields = given === undefined ? noFields : encodeFields(given, this.#bound, format, hasError);
-		const error = hasError ? givenError : fields.error;
-		this.#append(lane, level, 0, method, {
-			message,
-			fields,
-			error: hasError || error !== undefined ? encodeError(error) : "",
-		});
+		const fields =
+			parsed.fields === undefined ? noFields : encodeFields(parsed.fields, this.#bound, format, parsed.hasError);
+		const error = parsed.hasError ? parsed.error : fields.error;
+		const hasError = parsed.hasError || error !== undefined;
+		// `{ err }` without a message: the error's own, as for an error alone.
+		const message = parsed.message === "" && hasError ? errorMessage(error) : parsed.message;
+		this.#append(lane, level, 0, method, { message, fields, error: hasError ? encodeError(error) : "" });
 	}
 
 	/** The common end of all calls. `above` is the function whose caller is the call site; `undefined` for none. */

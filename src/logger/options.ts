@@ -7,18 +7,18 @@
 
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import * as v from "valibot";
 import { defaultFilename, expandFilename } from "../line/filename.ts";
 import type { LevelName, Threshold } from "../line/level.ts";
 import { compileLogform, defaultLogform } from "../line/logform.ts";
 import { PylogError } from "../shared/errors.ts";
+import { environmentVariable } from "../shared/environment.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
+import { OptionProblems } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import type { Format } from "../spool/log-record.ts";
 import { defaultMaxSpoolBytes } from "../spool/producer.ts";
 import { throwsMark } from "./json-text.ts";
-import { OptionProblems, shownValue } from "./option-problems.ts";
-import { type OptionName, optionRules, type OptionRule, type ResolvedLoggerOptions } from "./option-rules.ts";
+import { type OptionName, optionRules, type ResolvedLoggerOptions } from "./option-rules.ts";
 
 export type { ResolvedLoggerOptions } from "./option-rules.ts";
 
@@ -62,10 +62,6 @@ export interface LoggerOptions {
 	readonly maxSpoolBytes?: number;
 }
 
-type CheckedOptions = { readonly [Name in OptionName]?: ResolvedLoggerOptions[Name] };
-
-const optionNames = Object.keys(optionRules) as OptionName[];
-
 /**
  * Checks and completes the options of `pylog()`. Reads the environment and the working directory.
  *
@@ -73,7 +69,7 @@ const optionNames = Object.keys(optionRules) as OptionName[];
  */
 export function validateOptions(raw: unknown): ResolvedLoggerOptions {
 	const problems = new OptionProblems("pylog()");
-	const given = checkOptions(readOptions(raw, problems), problems);
+	const given = problems.checkAll<ResolvedLoggerOptions>(problems.read(raw), optionRules);
 	const { name = "", format = "text" } = given;
 	const logform = given.logform ?? defaultLogform;
 	const usesFile = attempt("logform", problems, () => compileLogform(logform).uses.file) ?? false;
@@ -101,56 +97,9 @@ export function validateOptions(raw: unknown): ResolvedLoggerOptions {
 /** A level in its one spelling: `WARN` is `warning`. @throws PylogError PYLOG_OPTION_INVALID */
 export function validateLevel(raw: unknown): LevelName | "silent" {
 	const problems = new OptionProblems("pylog");
-	const level = check("level", "level", raw, optionRules.level, problems);
+	const level = problems.check("level", "level", raw, optionRules.level);
 	problems.throwIfAny();
 	return level ?? "silent";
-}
-
-/** The options that are there, each read once. */
-function readOptions(raw: unknown, problems: OptionProblems): ReadonlyMap<string, unknown> {
-	const given = new Map<string, unknown>();
-	if (raw === undefined) return given;
-	if (typeof raw !== "object" || raw === null || isList(raw)) {
-		problems.add("options", `got ${shownValue(raw)}; it takes an object of options.`);
-		return given;
-	}
-	try {
-		for (const name in raw) given.set(name, (raw as Readonly<Record<string, unknown>>)[name]);
-	} catch (thrown) {
-		problems.add("options", `the options can't be read: ${throwsMark(thrown)}`);
-	}
-	return given;
-}
-
-function checkOptions(given: ReadonlyMap<string, unknown>, problems: OptionProblems): CheckedOptions {
-	const checked: Record<string, unknown> = {};
-	for (const [name, value] of given) {
-		if (!isOptionName(name)) problems.addUnknownName(name, optionNames);
-		else if (value !== undefined)
-			checked[name] = check<unknown>(name, `option "${name}"`, value, optionRules[name], problems);
-	}
-	return checked;
-}
-
-function isOptionName(name: string): name is OptionName {
-	return Object.hasOwn(optionRules, name);
-}
-
-function check<Output>(
-	option: string,
-	subject: string,
-	value: unknown,
-	{ schema, takes, known }: OptionRule<Output>,
-	problems: OptionProblems,
-): Output | undefined {
-	try {
-		const result = v.safeParse(schema, value);
-		if (result.success) return result.output;
-	} catch {
-		// A value that can't even be looked at is as wrong as any other.
-	}
-	problems.addWrongValue(option, subject, value, takes, known);
-	return undefined;
 }
 
 /** What `work` gives; what it throws becomes a problem of `option`. */
@@ -171,15 +120,7 @@ function absoluteFilename(template: string, name: string): string {
 }
 
 function levelFromEnvironment(problems: OptionProblems): LevelName | "silent" {
-	const text = process.env["PYLOG_LEVEL"];
-	if (text === undefined || text === "") return "trace";
-	return check("level", "environment variable PYLOG_LEVEL", text, optionRules.level, problems) ?? "trace";
-}
-
-function isList(value: object): boolean {
-	try {
-		return Array.isArray(value);
-	} catch {
-		return false;
-	}
+	const text = environmentVariable("PYLOG_LEVEL");
+	if (text === undefined) return "trace";
+	return problems.check("level", "environment variable PYLOG_LEVEL", text, optionRules.level) ?? "trace";
 }

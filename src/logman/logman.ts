@@ -195,7 +195,8 @@ class LogmanRun {
 		const { records, unusable } = this.#batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
-			for (const text of unusable) this.#quarantine.keepBytes("record", Buffer.from(text), "its output is no absolute path");
+			for (const text of unusable)
+				this.#quarantine.keepBytes("record", Buffer.from(text), "its output is no absolute path");
 			this.#delivery.deliver(this.#batch);
 		}
 		if (failure !== undefined) throw failure.cause;

@@ -8,17 +8,9 @@ type Branded<Name extends string> = number & { readonly [brand]: Name };
 /** A record's place in the one order of a cache directory: a whole number from 1, exact up to 2^53. */
 export type QueueNumber = Branded<"QueueNumber">;
 
-/** A position in a file, in bytes from its start. */
-export type ByteOffset = Branded<"ByteOffset">;
-
 export function queueNumber(value: number): QueueNumber {
 	if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError("not a queue number", { value });
 	return value as QueueNumber;
-}
-
-export function byteOffset(value: number): ByteOffset {
-	if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError("not a byte offset", { value });
-	return value as ByteOffset;
 }
 
 /**

@@ -1,9 +1,10 @@
 /** What is wrong with options, gathered and told in one error. */
 
 import { inspect } from "node:util";
-import { type ErrorCode, PylogError } from "../shared/errors.ts";
-import { nearestName } from "../shared/nearest-name.ts";
-import { cutText } from "./json-text.ts";
+import * as v from "valibot";
+import { type ErrorCode, PylogError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
+import type { OptionRule } from "./option-rule.ts";
 
 const maxShownChars = 80;
 
@@ -31,11 +32,53 @@ export class OptionProblems {
 		this.#problems.push({ code: cause.code, text: cause.message, option, cause });
 	}
 
-	/** `subject` is what is wrong as its user knows it: `option "level"`, or an environment variable. */
-	addWrongValue(option: string, subject: string, got: unknown, takes: string, known: readonly string[]): void {
-		this.add(option, `${subject} got ${shownValue(got)}; it takes ${takes}.${suggestion(got, known)}`);
+	/**
+	 * The value as the rule makes it, or `undefined` and one problem more. `subject` is what is checked as its user knows
+	 * it: `option "level"`, or an environment variable.
+	 */
+	check<Output>(option: string, subject: string, value: unknown, rule: OptionRule<Output>): Output | undefined {
+		try {
+			const result = v.safeParse(rule.schema, value);
+			if (result.success) return result.output;
+		} catch {
+			// A value that can't even be looked at is as wrong as any other.
+		}
+		this.add(option, `${subject} got ${shownValue(value)}; it takes ${rule.takes}.${suggestion(value, rule.known)}`);
+		return undefined;
 	}
 
+	/** Checks all options that are given; `undefined` stands for one that is not. */
+	checkAll<Options extends object>(
+		given: ReadonlyMap<string, unknown>,
+		rules: { readonly [Name in keyof Options]-?: OptionRule<NonNullable<Options[Name]>> },
+	): Partial<Options> {
+		const checked: Partial<Record<string, unknown>> = {};
+		for (const [name, value] of given) {
+			if (!Object.hasOwn(rules, name)) this.addUnknownName(name, Object.keys(rules));
+			else if (value !== undefined) {
+				checked[name] = this.check(name, `option "${name}"`, value, rules[name as keyof Options]);
+			}
+		}
+		return checked as Partial<Options>;
+	}
+
+	/** The options that are there, each read once. */
+	read(raw: unknown): ReadonlyMap<string, unknown> {
+		const given = new Map<string, unknown>();
+		if (raw === undefined) return given;
+		if (typeof raw !== "object" || raw === null || isList(raw)) {
+			this.add("options", `got ${shownValue(raw)}; it takes an object of options.`);
+			return given;
+		}
+		try {
+			for (const name in raw) given.set(name, (raw as Readonly<Record<string, unknown>>)[name]);
+		} catch {
+			this.add("options", "the options can't be read.");
+		}
+		return given;
+	}
+
+	/** An option that does not exist. */
 	addUnknownName(name: string, known: readonly string[]): void {
 		const meant = suggestion(name, known) || ` Known are ${known.join(", ")}.`;
 		this.add(name, `option ${shownValue(name)} does not exist.${meant}`);
@@ -70,6 +113,18 @@ export function shownValue(value: unknown): string {
 	} catch {
 		return `a value of type ${typeof value}`;
 	}
+}
+
+function isList(value: object): boolean {
+	try {
+		return Array.isArray(value);
+	} catch {
+		return false;
+	}
+}
+
+function cutText(text: string, maxChars: number): string {
+	return text.length > maxChars ? `${text.slice(0, maxChars)}…[cut ${text.length - maxChars} characters]` : text;
 }
 
 /** Only where it is likely: names that start alike. */
