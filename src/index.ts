@@ -1,8 +1,8 @@
 /** Pylog's public interface: everything an application may use, and nothing else. */
 
-export { type LogmanHandle, startLogman, type StartLogmanOptions } from "./launch/start-logman.ts";
+export { type LogmanHandle, startLogman, type StartLogmanOptions, stopLogman } from "./launch/start-logman.ts";
 export { type LevelName, levels, type Threshold } from "./line/level.ts";
-export { type LogMethod, Pylog, pylog, type QueueInOptions } from "./logger/logger.ts";
+export { type FlushOptions, type LogMethod, Pylog, pylog, type QueueInOptions } from "./logger/logger.ts";
 export { LogQueue, type PutOptions, type QueueItem } from "./logger/log-queue.ts";
 export type { LoggerOptions } from "./logger/options.ts";
 export { logman } from "./logman/logman.ts";

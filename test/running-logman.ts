@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
-import { isLogmanThere } from "../src/launch/start-logman.ts";
 import { logman } from "../src/logman/logman.ts";
 import type { LogmanOptions } from "../src/logman/logman-options.ts";
+import { isLocked } from "../src/platform/file-lock.ts";
 import { isLeaseHeld, leaseHolder } from "../src/spool/lease.ts";
 import { spoolPaths } from "../src/spool/paths.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -18,8 +18,8 @@ export function cacheDirectory(): string {
 
 /** Ends the logman process of a cache directory, and one that is just being started, by SIGKILL. */
 export async function endLogman(cacheDir: string): Promise<void> {
-	const { lease } = spoolPaths(cacheDir);
-	while (isLogmanThere(cacheDir)) {
+	const { lease, starting } = spoolPaths(cacheDir);
+	while (isLeaseHeld(lease) || isLocked(starting)) {
 		const pid = isLeaseHeld(lease) ? leaseHolder(lease)?.pid : undefined;
 		if (pid === process.pid) throw new Error(`a logman of this process still runs for ${cacheDir}`);
 		if (pid !== undefined) endProcess(pid);

@@ -40,6 +40,7 @@ try {
 } finally {
 	for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill("SIGKILL");
 	await logman.stop();
+	print(`\nThe files stay where they are. To remove them: rm -r '${directory}'`);
 }
 
 async function run(): Promise<void> {
@@ -75,7 +76,6 @@ function report({ summary, problems }: ReturnType<typeof compare>): void {
 	for (const problem of problems) print(`FAILED: ${problem}`);
 	if (problems.length === 0) print("Each response has its one line.");
 	else process.exitCode = 1;
-	print(`The file stays where it is. To remove it and all that belongs to it: rm -r '${directory}'`);
 }
 
 function print(text: string): void {

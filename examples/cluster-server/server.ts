@@ -27,12 +27,15 @@ server.addHook("onResponse", (request, reply, done) => {
 
 server.get<{ Params: { id: string } }>("/orders/:id", (request) => ({ order: request.params.id, state: "paid" }));
 
-process.once("message", async () => {
-	await server.close();
-	await logger.close();
-	process.exit();
-});
+process.once("message", () => void finish());
 // Without its primary there is nothing left to do.
 process.once("disconnect", () => process.exit(1));
 
 await server.listen({ host: "127.0.0.1", port: 0 });
+
+/** Answers what has been asked, waits until all lines are in the file, and ends. */
+async function finish(): Promise<void> {
+	await server.close();
+	await logger.close();
+	process.exit();
+}

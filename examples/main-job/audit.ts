@@ -48,8 +48,16 @@ export function audit(ledgers: ReadonlyMap<string, readonly string[]>, text: str
 		written: lines.length + damaged.length,
 		lost: [...acknowledged].filter((id) => !written.has(id)),
 		repeated: findRepeated(lines),
-		outOfOrder: findDescents(onTime, ({ lane }) => lane, ({ queue }) => queue),
-		outOfCallOrder: findDescents(lines, ({ lane, thread }) => `${lane} ${thread}`, ({ n }) => n),
+		outOfOrder: findDescents(
+			onTime,
+			({ lane }) => lane,
+			({ queue }) => queue,
+		),
+		outOfCallOrder: findDescents(
+			lines,
+			({ lane, thread }) => `${lane} ${thread}`,
+			({ n }) => n,
+		),
 		damaged,
 		unacknowledged: ids(unacknowledged),
 		unexplained: findUnexplained(unacknowledged, killed),

@@ -36,11 +36,19 @@ export async function logmanAfter(before: number | undefined, cacheDir: string, 
 export async function stopLogman(cacheDir: string): Promise<void> {
 	const pid = logmanPid(cacheDir);
 	if (pid === undefined) return;
-	process.kill(pid, "SIGTERM");
 	const giveUpMs = performance.now() + patienceMs;
+	send("SIGTERM", pid);
 	while (isLogman(pid, cacheDir)) {
-		if (performance.now() > giveUpMs) process.kill(pid, "SIGKILL");
+		if (performance.now() > giveUpMs) send("SIGKILL", pid);
 		await sleep(lookIntervalMs);
+	}
+}
+
+function send(signal: NodeJS.Signals, pid: number): void {
+	try {
+		process.kill(pid, signal);
+	} catch {
+		// It has just ended by itself.
 	}
 }
 

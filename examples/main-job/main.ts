@@ -8,7 +8,7 @@
  * Exit status: 0 when it does, 1 when it does not.
  */
 
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,10 +19,12 @@ import { logmanAfter, stopLogman } from "./logman-process.ts";
 import { ProducerProcess } from "./producer-process.ts";
 import { excerpt, table, tell } from "./report.ts";
 
+const maxRunMs = 120_000;
+
 const directory = mkdtempSync(join(tmpdir(), "pylog-main-job-"));
 const job = jobIn(directory);
 const interrupt = new AbortController();
-const { signal } = interrupt;
+const signal = AbortSignal.any([interrupt.signal, AbortSignal.timeout(maxRunMs)]);
 const producers: ProducerProcess[] = [];
 
 process.once("SIGINT", () => interrupt.abort(new Error("Interrupted.")));
@@ -38,6 +40,7 @@ try {
 	// However it ended: no process stays behind.
 	await Promise.all(producers.map((producer) => producer.kill()));
 	await stopLogman(job.cacheDir);
+	process.stdout.write(`\nThe files stay where they are. To remove them: rm -r '${directory}'\n`);
 }
 
 async function run(): Promise<void> {
@@ -49,23 +52,16 @@ async function run(): Promise<void> {
 	let logman = await logmanAfter(undefined, job.cacheDir, signal);
 	tell(`logman ${logman} writes what they log to ${job.logFile}`);
 
-	await sleep(2000, undefined, { signal });
+	await sleep(1500, undefined, { signal });
 	logman = await killLogman(logman);
-	// This one has just begun to write what has piled up meanwhile.
+	logman = await killLogmanAtWork(logman);
+
+	await sleep(1500, undefined, { signal });
+	logman = await killLogmanAtWork(logman, beta);
 	logman = await killLogman(logman);
 
 	await sleep(1500, undefined, { signal });
-	await beta.kill();
-	tell(`SIGKILL for beta (${beta.pid}); the others go on`);
-
-	for (const pauseMs of [1000, 3, 30, 300]) {
-		await sleep(pauseMs, undefined, { signal });
-		logman = await killLogman(logman);
-	}
-
-	await sleep(1500, undefined, { signal });
-	await Promise.all([alpha, gamma, delta].map((producer) => producer.finish()));
-	signal.throwIfAborted();
+	await Promise.all([alpha, gamma, delta].map((producer) => producer.finish(signal)));
 	tell("alpha, gamma and delta have finished");
 	await stopLogman(job.cacheDir);
 	tell(`logman ${logman} has left`);
@@ -87,10 +83,35 @@ async function killLogman(pid: number): Promise<number> {
 	return next;
 }
 
+/**
+ * Lets very much pile up while there is no logman, and kills the next one in the middle of writing it. A producer that is
+ * a `victim` is killed in the middle of logging it.
+ */
+async function killLogmanAtWork(pid: number, victim?: ProducerProcess): Promise<number> {
+	process.kill(pid, "SIGKILL");
+	tell(`SIGKILL for logman ${pid}; meanwhile everybody logs very much`);
+	for (const producer of producers) producer.rush();
+	if (victim !== undefined) {
+		await sleep(50, undefined, { signal });
+		await victim.kill();
+		tell(`SIGKILL for ${victim.name} (${victim.pid}); the others go on`);
+	}
+	const next = await logmanAfter(pid, job.cacheDir, signal);
+	tell(`logman ${next} has taken over`);
+	const sizeBytes = logFileBytes();
+	while (logFileBytes() === sizeBytes) await sleep(1, undefined, { signal });
+	return killLogman(next);
+}
+
+function logFileBytes(): number {
+	return statSync(job.logFile, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 function report(killed: readonly string[]): void {
 	const text = readFileSync(job.logFile, "utf8");
 	const result = audit(readLedgers(job.ledgers), text, killed);
-	process.stdout.write(`\n${job.logFile}\n\n    …\n${excerpt(text)}\n    …\n\n${table(result)}\n\n`);
-	process.stdout.write(`The file stays where it is. To remove it and all that belongs to it: rm -r '${directory}'\n`);
-	if (!isClean(result)) process.exitCode = 1;
+	process.stdout.write(`\n${job.logFile}\n\n    …\n${excerpt(text)}\n    …\n\n${table(result)}\n`);
+	// An empty queue is of no more use; one that something is wrong with should be looked at.
+	if (isClean(result)) rmSync(job.cacheDir, { recursive: true });
+	else process.exitCode = 1;
 }

@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import type { Command } from "./commands.ts";
 
 export class ProducerProcess {
 	readonly name: string;
@@ -21,10 +22,16 @@ export class ProducerProcess {
 		this.name = name;
 		this.#child = fork(entry, [directory, name, String(workerCount)]);
 		this.pid = this.#child.pid ?? 0;
-		this.#ended = once(this.#child, "exit").then(([status, signal]) => {
+		const exit = once(this.#child, "exit").then(([status, signal]) => {
 			if (this.#mayEnd && (status === 0 || signal === "SIGKILL")) return;
-			onFailure(new Error(`Producer ${name} ended with ${signal ?? `exit status ${status}`}.`));
+			throw new Error(`Producer ${name} ended with ${signal ?? `exit status ${status}`}.`);
 		});
+		this.#ended = exit.catch(onFailure);
+	}
+
+	/** Makes each thread of the process log very many lines at once. */
+	rush(): void {
+		this.#send("rush");
 	}
 
 	/** SIGKILL: the process gets no chance to do anything more. Does nothing to one that has ended. */
@@ -34,10 +41,17 @@ export class ProducerProcess {
 		await this.#ended;
 	}
 
-	/** Tells the process to finish, and waits until it has. */
-	async finish(): Promise<void> {
+	/** Tells the process to finish, and waits until it has. @throws the reason of `signal` when that aborts */
+	async finish(signal: AbortSignal): Promise<void> {
 		this.#mayEnd = true;
-		if (this.#child.connected) this.#child.send("finish");
+		const exit = once(this.#child, "exit", { signal });
+		this.#send("finish");
+		await exit;
 		await this.#ended;
+		signal.throwIfAborted();
+	}
+
+	#send(command: Command): void {
+		if (this.#child.connected) this.#child.send(command);
 	}
 }

@@ -10,12 +10,13 @@ export function tell(what: string): void {
 
 /** A few lines of the log file, from where a debug line first went ahead of lines that were logged earlier. */
 export function excerpt(text: string): string {
-	const rows = text.split("\n");
-	const numbers = rows.map((row) => parseLine(row)?.queue ?? 0);
-	const at = rows.findIndex((row, index) => row.includes(" DEBUG ") && (numbers[index + 1] ?? 0) < (numbers[index] ?? 0));
-	return rows
-		.slice(Math.max(0, at - 1), Math.max(0, at - 1) + 5)
-		.map((row) => `    ${row}`)
+	const lines = text.split("\n");
+	const queues = lines.map((line) => parseLine(line)?.queue ?? 0);
+	const overtaken = queues.findIndex((queue, index) => queue < (queues[index - 1] ?? 0));
+	const from = Math.max(0, overtaken - 2);
+	return lines
+		.slice(from, from + 5)
+		.map((line) => `    ${line}`)
 		.join("\n");
 }
 

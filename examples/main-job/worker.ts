@@ -1,13 +1,12 @@
 /** A worker thread of a producer. It logs like any other thread: no messages to the main thread are needed for it. */
 
 import { parentPort, workerData } from "node:worker_threads";
+import { type Command, Commands } from "./commands.ts";
 import { logOrders } from "./log-orders.ts";
 
 const { directory, thread } = workerData as { directory: string; thread: string };
-let isOver = false;
+const commands = new Commands();
 
-parentPort?.once("message", () => {
-	isOver = true;
-});
-
-await logOrders(directory, thread, () => isOver);
+parentPort?.on("message", (command: Command) => commands.obey(command));
+await logOrders(directory, thread, commands);
+parentPort?.close();

@@ -43,4 +43,4 @@ await writer.stop();
 
 // The debug line is the first one: debug lines have priority over all others that wait.
 process.stdout.write(`${filename}\n\n${readFileSync(filename, "utf8")}\n`);
-process.stdout.write(`To remove it and all that belongs to it: rm -r '${directory}'\n`);
+process.stdout.write(`The files stay where they are. To remove them: rm -r '${directory}'\n`);

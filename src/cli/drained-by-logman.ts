@@ -46,19 +46,17 @@ async function untilDurable(control: ControlFile, goesOn: () => boolean): Promis
 			return durable === undefined || appended.every((count, lane) => (((durable[lane] as number) - count) | 0) >= 0);
 		});
 	};
-	let syncs = -1;
-	while (syncs < syncsNeeded || !isDurable()) {
+	let syncsBegun = 0;
+	for (;;) {
 		if (!goesOn()) return false;
 		if (isWritten() && control.load("flushWanted") === 0) {
-			syncs += 1;
+			if (syncsBegun === syncsNeeded && isDurable()) return true;
+			syncsBegun = Math.min(syncsBegun + 1, syncsNeeded);
 			control.store("flushWanted", 1);
-			control.doorbell.ring();
-		} else if (!isWritten()) {
-			control.doorbell.ring();
 		}
+		control.doorbell.ring();
 		await pause(lookIntervalMs);
 	}
-	return true;
 }
 
 function inboxMessages(inbox: string): string[] {

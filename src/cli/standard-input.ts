@@ -23,9 +23,12 @@ export async function* readLines(): AsyncGenerator<string, void, undefined> {
 	const decoder = new StringDecoder("utf8");
 	let rest = "";
 	for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-		const lines = (rest + decoder.write(chunk)).split("\n");
-		rest = lines.pop() ?? "";
-		for (const line of lines) yield line.replace(/\r$/, "");
+		const [first = "", ...others] = decoder.write(chunk).split("\n");
+		rest += first;
+		for (const next of others) {
+			yield rest.replace(/\r$/, "");
+			rest = next;
+		}
 		if (rest.length > maxInboxFileBytes) throw tooLarge("a line of stdin has");
 	}
 	rest += decoder.end();

@@ -44,7 +44,8 @@ const readyTimeoutMs = 15_000;
 const lookIntervalMs = 5;
 
 /**
- * Starts a logman for `cacheDir` and waits until it holds the lease. It outlives this process unless stopped.
+ * Starts a logman for `cacheDir` and waits until it holds the lease. It outlives this process until it is stopped, or
+ * for `idleExitMs` after the last process that logs.
  *
  * @throws PylogError PYLOG_OPTION_INVALID, PYLOG_LEASE_HELD when one runs already, PYLOG_LOGMAN_START_FAILED when it does not come up.
  */
@@ -63,12 +64,13 @@ export async function startLogman(options: StartLogmanOptions = {}): Promise<Log
 		// Somebody else is starting one: if that succeeds, the lease tells who it is.
 		if (child === undefined) await pause(lookIntervalMs);
 	}
-	await untilReady(child, lease, giveUpMs);
-	return {
-		pid: child.process.pid as number,
-		stop: () => stopLogman(cacheDir),
-		[Symbol.asyncDispose]: () => stopLogman(cacheDir),
+	await untilReady(child, giveUpMs, cacheDir);
+	const { process: started } = child;
+	const stop = async (): Promise<void> => {
+		await stopLogman(cacheDir);
+		await untilEnded(started);
 	};
+	return { pid: started.pid as number, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** Starts a logman if none runs and nobody else is starting one. Never waits, never throws: the next call tries again. */
@@ -80,17 +82,12 @@ export function startLogmanIfNone(options: LogmanProcessOptions): void {
 	}
 }
 
-/** Whether a logman runs or is being started. */
-export function isLogmanThere(cacheDir: string): boolean {
-	const { lease, starting } = spoolPaths(cacheDir);
-	return isLeaseHeld(lease) || isLocked(starting);
-}
-
 /**
- * Makes the logman of `cacheDir` drain and leave, through a word in shared memory: no pid is involved, so it works
- * across containers too. Resolves when it has left; `signal` ends the waiting only.
+ * Makes the logman of a cache directory drain and leave, through a word in shared memory: no pid is involved, so it
+ * works across containers too. Resolves when it has left, at once when there is none; `signal` ends the waiting only.
  */
-export async function stopLogman(cacheDir: string, signal?: AbortSignal): Promise<void> {
+export async function stopLogman(given?: string, signal?: AbortSignal): Promise<void> {
+	const cacheDir = resolveCacheDir(given);
 	const control = ControlFile.open(cacheDir);
 	try {
 		const { lease } = spoolPaths(cacheDir);
@@ -140,20 +137,30 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 	}
 }
 
-async function untilReady({ process: child, errors }: StartedProcess, lease: string, giveUpMs: number): Promise<void> {
-	while (leaseHolder(lease)?.pid !== child.pid || !isLeaseHeld(lease)) {
+/** Ready is a logman that holds the lease, and no longer the lock that it was started with. */
+async function untilReady(started: StartedProcess, giveUpMs: number, cacheDir: string): Promise<void> {
+	const { process: child, errors } = started;
+	const { lease, starting } = spoolPaths(cacheDir);
+	while (leaseHolder(lease)?.pid !== child.pid || !isLeaseHeld(lease) || isLocked(starting)) {
 		if (child.exitCode !== null || child.signalCode !== null || performance.now() > giveUpMs) {
 			// One that another process has started by another way, such as a service manager, was faster.
 			if (child.exitCode === 0 && isLeaseHeld(lease)) throw leaseHeld(lease);
 			throw new PylogError(
 				"PYLOG_LOGMAN_START_FAILED",
-				`The logman process ${child.pid ?? ""} did not take the lease: ${errors() || `exit status ${child.exitCode}`}`,
+				`The logman process ${child.pid ?? ""} did not come up: ${errors() || `exit status ${child.exitCode}`}`,
 				{ details: { pid: child.pid, exitCode: child.exitCode } },
 			);
 		}
 		await pause(lookIntervalMs);
 	}
 	child.unref();
+}
+
+/** The lease is free a moment before the process has ended. */
+async function untilEnded(child: ChildProcess): Promise<void> {
+	if (child.exitCode !== null || child.signalCode !== null) return;
+	child.ref();
+	await new Promise((resolve) => child.once("exit", resolve));
 }
 
 function pause(ms: number): Promise<void> {

@@ -10,22 +10,18 @@ const longestPollMs = 20;
 const patienceMs = 5000;
 
 /**
- * Resolves when everything appended so far is on disk, `output` included, or after `limitMs`.
+ * Resolves when everything appended so far is on disk, `output` included.
  *
- * @throws PylogError see `Pylog.flush`
+ * @throws PylogError see `Pylog.flush`; the signal's reason when it aborts.
  */
-export async function flushLines(
-	shared: SharedProducer,
-	output: string,
-	limitMs: number = Number.POSITIVE_INFINITY,
-): Promise<void> {
+export async function flushLines(shared: SharedProducer, output: string, signal?: AbortSignal): Promise<void> {
 	const producer = shared.producer;
 	const { control } = producer;
 	const goal = producer.counts();
-	const untilMs = performance.now() + limitMs;
 	let pollMs = firstPollMs;
 	let aloneSinceMs: number | undefined;
 	while (!producer.hasReached("durable", goal)) {
+		signal?.throwIfAborted();
 		const logman = shared.ensureLogman();
 		const nowMs = performance.now();
 		aloneSinceMs = logman === "running" ? undefined : (aloneSinceMs ?? nowMs);
@@ -35,7 +31,6 @@ export async function flushLines(
 		control.doorbell.ring();
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 		pollMs = Math.min(pollMs * 2, longestPollMs);
-		if (performance.now() > untilMs) return;
 	}
 	const waitingBytes = producer.isClosed ? 0 : parkedBytes(control.paths.parked, output);
 	if (waitingBytes > 0) throw isParked(output, waitingBytes, control.paths.errorLog);

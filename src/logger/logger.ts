@@ -39,6 +39,11 @@ export interface QueueInOptions {
 	readonly priority?: boolean;
 }
 
+export interface FlushOptions {
+	/** Ends the waiting; `flush` rejects with its reason then. The lines are safe in the spool. @default waits on */
+	readonly signal?: AbortSignal;
+}
+
 /** What all loggers that descend from one `pylog()` have in common. */
 interface Family {
 	readonly options: ResolvedLoggerOptions;
@@ -129,8 +134,8 @@ export class Pylog {
 	 * @throws PylogError PYLOG_NO_LOGMAN when none runs (with `logman: "external"`) or comes up, PYLOG_OUTPUT_PARKED when
 	 *   this logger's file can't be written. The lines are safe in the spool in both cases.
 	 */
-	flush(): Promise<void> {
-		return flushLines(this.#family.shared, this.#family.options.filename);
+	flush(options: FlushOptions = {}): Promise<void> {
+		return flushLines(this.#family.shared, this.#family.options.filename, options.signal);
 	}
 
 	/**
@@ -143,7 +148,7 @@ export class Pylog {
 		if (family.isClosed) return;
 		family.isClosed = true;
 		try {
-			await flushLines(family.shared, family.options.filename, closeWaitMs);
+			await flushLines(family.shared, family.options.filename, AbortSignal.timeout(closeWaitMs));
 		} catch {
 			// What flush() would tell; nothing is lost by it.
 		}

@@ -46,9 +46,9 @@ export async function logman(options: LogmanOptions = {}): Promise<void> {
 	try {
 		lease = await takeLease(control, resolved);
 		if (lease === undefined) return;
-		resolved.onReady();
 		const run = new LogmanRun(control, resolved);
 		try {
+			resolved.onReady();
 			await run.untilStopped();
 		} finally {
 			run.close();
@@ -239,12 +239,7 @@ class LogmanRun {
 	#lookAfterProducers(hasMore: boolean): void {
 		this.#reader.checkLiveness();
 		if (hasMore) return;
-		for (const { producer, count } of this.#reader.retire()) {
-			this.#errors.report({
-				what: "tell of dropped records",
-				error: `Producer ${producer} dropped ${count} records (spool full or lane closed) and ended before it could say so.`,
-			});
-		}
+		this.#retireFinished();
 		this.#errors.flush();
 	}
 
@@ -274,10 +269,30 @@ class LogmanRun {
 		return !this.#reader.isHeldUp && this.#parked.size === 0 && this.#finalSync();
 	}
 
+	/** Removes what producers left that are dead and whose lines are all delivered. */
+	#retireFinished(): void {
+		for (const { producer, count } of this.#reader.retire()) {
+			this.#errors.report({
+				what: "tell of dropped records",
+				error: `Producer ${producer} dropped ${count} records (spool full or lane closed) and ended before it could say so.`,
+			});
+		}
+	}
+
+	/** Brings everything to the disk, and removes what ended producers left: this logman's own is one of them. */
 	#finalSync(): boolean {
-		this.#delivery.confirm();
-		if (this.#options.sync !== "never") this.#delivery.sync();
-		this.#checkpoint.sync();
+		this.#producer?.close();
+		this.#producer = undefined;
+		this.#reader.checkLiveness(true);
+		try {
+			this.#deliverNext(performance.now());
+			this.#delivery.confirm();
+			if (this.#options.sync !== "never") this.#delivery.sync();
+			this.#checkpoint.sync();
+			this.#retireFinished();
+		} catch (error) {
+			this.#errors.report({ what: "leave in order; the next logman goes on", error });
+		}
 		return true;
 	}
 

@@ -34,6 +34,11 @@ export class DropLedger {
 		return this.#drops.length > 0;
 	}
 
+	/** The same, in one lane. */
+	isPendingIn(lane: LaneIndex): boolean {
+		return this.#drops.length > 0 && this.#drops.some((drop) => drop.lane === lane);
+	}
+
 	add(lane: LaneIndex, definition: Definition, reason: DropReason): void {
 		this.total += 1;
 		let alike: Drop | undefined;

@@ -157,15 +157,14 @@ export class Producer {
 		if (closedLanes !== 0 && (closedLanes & (1 << lane)) !== 0) {
 			return this.#drop(lane, entry.definition, "the lane was closed");
 		}
-		if (this.#drops.isPending) this.#tellDrops(false);
-		return this.#write(lane, entry, false) || this.#drop(lane, entry.definition, "the spool is full");
+		const isTaken = this.#tellDropsBefore(lane, entry) && this.#write(lane, entry, false);
+		return isTaken || this.#drop(lane, entry.definition, "the spool is full");
 	}
 
 	/** As {@link append}, for a caller who keeps what is not taken or tells of it: nothing is counted as dropped. */
 	offer(lane: LaneIndex, entry: Entry): boolean {
 		if (this.#closed || this.control.isClosed(lanes[lane])) return false;
-		if (this.#drops.isPending) this.#tellDrops(false);
-		return this.#write(lane, entry, false);
+		return this.#tellDropsBefore(lane, entry) && this.#write(lane, entry, false);
 	}
 
 	/** Records appended so far, by lane: a goal for {@link Producer.hasReached}. */
@@ -312,10 +311,21 @@ export class Producer {
 		return false;
 	}
 
+	/**
+	 * Tells of what was dropped in the lane, if anything was, before a record that is taken again. `false` when there is
+	 * no room for that record: a line about drops, which is short, may still find some, and would come for each of many.
+	 */
+	#tellDropsBefore(lane: LaneIndex, entry: Entry): boolean {
+		if (!this.#drops.isPendingIn(lane)) return true;
+		if (this.#makeReady(lane, cutEntry(entry), false) === undefined) return false;
+		this.#tellDrops(false, lane);
+		return true;
+	}
+
 	/** Tells of dropped records by a line in each log where they are missing. `false` while some must wait for that. */
-	#tellDrops(force: boolean): boolean {
+	#tellDrops(force: boolean, only?: LaneIndex): boolean {
 		const all = this.#drops.tell((drop) => {
-			const isOpen = !this.control.isClosed(lanes[drop.lane]);
+			const isOpen = !this.control.isClosed(lanes[drop.lane]) && (only === undefined || drop.lane === only);
 			return isOpen && this.#write(drop.lane, dropNotice(drop, this.number), force);
 		});
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropsTold, this.#drops.told | 0);

@@ -60,7 +60,7 @@ export class SegmentChain {
 
 	/** Whether there are more segments than a lane that keeps up with its logging needs. */
 	get hasSurplus(): boolean {
-		return this.#segments.filter((segment) => segment !== undefined).length > keptSegments;
+		return this.#count > keptSegments;
 	}
 
 	/**
@@ -95,11 +95,12 @@ export class SegmentChain {
 	/** Makes the next segment ready ahead of need, and gives back what is free beyond a few. */
 	maintain(): void {
 		if (this.#index > 1) this.#prepare();
-		let kept = 0;
+		let surplus = this.#count - keptSegments;
 		for (const segment of this.#segments) {
-			if (segment === undefined) continue;
-			kept += 1;
-			if (kept > keptSegments && this.#isFree(segment)) this.#discard(segment);
+			if (surplus <= 0) return;
+			if (segment === undefined || !this.#isFree(segment)) continue;
+			this.#discard(segment);
+			surplus -= 1;
 		}
 	}
 
@@ -109,6 +110,10 @@ export class SegmentChain {
 		this.#segments.length = 0;
 		this.#current = undefined;
 		this.#prepared = undefined;
+	}
+
+	get #count(): number {
+		return this.#segments.reduce((count, segment) => count + (segment === undefined ? 0 : 1), 0);
 	}
 
 	/** A full spool is no error here: it may have room again when the segment is needed. */

@@ -1,8 +1,11 @@
 /** `pylog drain`: what it waits for, with a logman and without. */
-import { existsSync, rmdirSync } from "node:fs";
+import { existsSync, rmdirSync, unlinkSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { isLeaseHeld } from "../../src/spool/lease.ts";
-import { append, blockWithDirectory, Sandbox } from "./sandbox.ts";
+import { slotWords } from "../../src/spool/control-layout.ts";
+import { Inbox } from "../../src/spool/inbox.ts";
+import { isLeaseHeld, Lease } from "../../src/spool/lease.ts";
+import { append, blockWithDirectory, Sandbox, until } from "./sandbox.ts";
 
 let sandbox: Sandbox;
 
@@ -54,6 +57,33 @@ test("messages in the inbox are waited for", async () => {
 		await sandbox.run(["send", "--to", "app.log", `message ${message}`]);
 		await sandbox.run(["drain"]);
 		expect(sandbox.read("app.log").split("\n")).toHaveLength(message + 1);
+	}
+});
+
+test("messages must be taken first, and then a sync must be over and have succeeded", async () => {
+	const producer = sandbox.producer();
+	const { control } = producer;
+	append(producer, sandbox.path("app.log"), "line", 1);
+	control.store("written", control.load("nextNumber"));
+	const inbox = new Inbox(sandbox.cacheDir);
+	const message = inbox.deliver({ msg: "message", logTo: sandbox.path("app.log") }, "normal");
+	// This process holds the lease, as a logman would that takes its time.
+	const lease = Lease.acquire(sandbox.lease);
+	try {
+		const draining = sandbox.spawn(["drain"]);
+		await pause(1000);
+		expect(control.load("flushWanted")).toBe(0);
+		unlinkSync(message);
+		for (const sync of ["first", "second", "third"]) {
+			await until(() => control.load("flushWanted") === 1, `the wish for the ${sync} sync`);
+			expect(draining.process.exitCode).toBeNull();
+			// The first two syncs fail.
+			if (sync === "third") Atomics.store(control.mapping.words, control.slotWord(0) + slotWords.durable + 1, 1);
+			control.store("flushWanted", 0);
+		}
+		expect(await draining.finished).toEqual({ code: 0, stdout: "2 records\n", stderr: "" });
+	} finally {
+		lease.release();
 	}
 });
 

@@ -14,7 +14,7 @@ import { Producer } from "../../src/spool/producer.ts";
 import type { LaneIndex } from "../../src/shared/lane.ts";
 
 /** The built command. */
-export const commandFile: string = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const commandFile: string = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 export interface Finished {
 	readonly code: number | null;
