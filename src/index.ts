@@ -3,7 +3,8 @@
 export { type LogmanHandle, startLogman, type StartLogmanOptions, stopLogman } from "./launch/start-logman.ts";
 export { type LevelName, levels, type Threshold } from "./line/level.ts";
 export { type FlushOptions, type LogMethod, Pylog, pylog, type QueueInOptions } from "./logger/logger.ts";
-export { LogQueue, type PutOptions, type QueueItem } from "./logger/log-queue.ts";
+export { LogQueue, type PutOptions } from "./logger/log-queue.ts";
+export type { QueueItem } from "./logger/queue-item.ts";
 export type { LoggerOptions } from "./logger/options.ts";
 export { logman } from "./logman/logman.ts";
 export type { LogmanOptions } from "./logman/logman-options.ts";

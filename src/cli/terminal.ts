@@ -7,7 +7,7 @@
 import { styleText } from "node:util";
 import { PylogError, systemCode } from "../shared/errors.ts";
 
-type Style = "bold" | "dim" | "red" | "green" | "yellow";
+type Style = "bold" | "red" | "green" | "yellow";
 
 // A failed write is told to its own callback; without a listener it would end the process as well.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);

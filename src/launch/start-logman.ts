@@ -59,9 +59,10 @@ export async function startLogman(options: StartLogmanOptions = {}): Promise<Log
 	const giveUpMs = performance.now() + readyTimeoutMs;
 	let child: StartedProcess | undefined;
 	while (child === undefined) {
-		if (isLeaseHeld(lease) || performance.now() > giveUpMs) throw leaseHeld(lease);
-		child = spawnLogman({ ...checked, cacheDir });
-		// Somebody else is starting one: if that succeeds, the lease tells who it is.
+		// Where somebody else is starting one, the lease will tell who that is.
+		const isTaken = isLeaseHeld(lease);
+		if ((isTaken && leaseHolder(lease) !== undefined) || performance.now() > giveUpMs) throw leaseHeld(lease);
+		if (!isTaken) child = spawnLogman({ ...checked, cacheDir });
 		if (child === undefined) await pause(lookIntervalMs);
 	}
 	await untilReady(child, giveUpMs, cacheDir);

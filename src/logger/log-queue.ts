@@ -12,18 +12,16 @@ import { PylogError } from "../shared/errors.ts";
 import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
 import { shownValue } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
-import { CheckpointFile, readCheckpoint } from "../spool/checkpoint.ts";
+import { readCheckpoint } from "../spool/checkpoint.ts";
 import { ControlFile } from "../spool/control-file.ts";
 import { Definition } from "../spool/definition.ts";
 import { Inbox } from "../spool/inbox.ts";
-import type { ParsedInboxMessage } from "../spool/inbox-message.ts";
-import { Lease } from "../spool/lease.ts";
-import { type ErrorRecord, type LogRecord, recordFlags } from "../spool/log-record.ts";
+import { recordFlags } from "../spool/log-record.ts";
 import { Producer } from "../spool/producer.ts";
-import { Quarantine } from "../spool/quarantine.ts";
 import { SpoolReader } from "../spool/spool-reader.ts";
-import { inboxOrigin, takenFromInbox } from "../spool/taken-from-inbox.ts";
 import { encodeError } from "./error-record.ts";
+import type { QueueItem } from "./queue-item.ts";
+import { QueueReader } from "./queue-reader.ts";
 
 export interface PutOptions {
 	/** File the message goes to; relative to the current directory. */
@@ -34,25 +32,6 @@ export interface PutOptions {
 	readonly priority?: boolean;
 }
 
-/** What {@link LogQueue.get} takes out. */
-export interface QueueItem {
-	/** Place in the one order of the queue; 0 for a message that never was in it, but in the inbox. */
-	readonly queue: number;
-	readonly message: string;
-	/** Absolute path. */
-	readonly logTo: string;
-	readonly priority: boolean;
-	/** trace 10 … fatal 60. */
-	readonly level: number;
-	/** Wall clock of the call, milliseconds since the Unix epoch. */
-	readonly timeMs: number;
-	/** `file:line` of the call, or "". */
-	readonly callSite: string;
-	/** Fields of the record, without the logger's bound ones. */
-	readonly fields: Readonly<Record<string, unknown>>;
-	readonly exception: ErrorRecord | undefined;
-}
-
 const ignore = (): void => undefined;
 
 export class LogQueue {
@@ -60,7 +39,7 @@ export class LogQueue {
 	readonly #control: ControlFile;
 	readonly #inbox: Inbox;
 	#producer: Producer | undefined;
-	#taking: Taking | undefined;
+	#reader: QueueReader | undefined;
 	#isDisposed = false;
 
 	/** Opens the queue at `cacheDir`, making it where it is missing. @throws PylogError as `pylog()` does */
@@ -75,7 +54,7 @@ export class LogQueue {
 	isEmpty(lane: Lane): boolean {
 		this.#check(lane);
 		if (this.#inbox.list(lane, 1).length > 0) return false;
-		if (this.#taking !== undefined) return this.#taking.reader.isEmpty(laneIndex[lane]);
+		if (this.#reader !== undefined) return this.#reader.isEmpty(lane);
 		const checkpoint = readCheckpoint(this.#control.paths.checkpoint);
 		const reader = new SpoolReader(this.#control, checkpoint, { onDamage: ignore, onGap: ignore });
 		try {
@@ -104,8 +83,8 @@ export class LogQueue {
 	 */
 	put(message: string, options: PutOptions): void {
 		checkPut(message, options);
-		this.#check(options.priority === true ? "priority" : "normal");
 		const lane: Lane = options.priority === true ? "priority" : "normal";
+		this.#check(lane);
 		if (this.#control.isClosed(lane)) {
 			throw new PylogError(
 				"PYLOG_LANE_CLOSED",
@@ -135,8 +114,8 @@ export class LogQueue {
 	 */
 	get(lane: Lane): QueueItem | undefined {
 		this.#check(lane);
-		this.#taking ??= startTaking(this.#control, this.#inbox);
-		return takeRecord(this.#taking, lane) ?? this.#takeMessage(lane, this.#taking);
+		this.#reader ??= QueueReader.open(this.#control, this.#inbox);
+		return this.#reader.take(lane) ?? this.#reader.takeMessage(lane);
 	}
 
 	/** A path for a new message in the inbox, which nothing has yet: write the file elsewhere and rename it to this. */
@@ -155,8 +134,8 @@ export class LogQueue {
 		this.#isDisposed = true;
 		this.#producer?.close();
 		this.#producer = undefined;
-		if (this.#taking !== undefined) stopTaking(this.#taking);
-		this.#taking = undefined;
+		this.#reader?.close();
+		this.#reader = undefined;
 		this.#control.close();
 	}
 
@@ -173,124 +152,6 @@ export class LogQueue {
 			"PYLOG_OPTION_INVALID",
 			`LogQueue: lane got ${shownValue(lane)}; it takes ${lanes.join(" or ")}.`,
 		);
-	}
-
-	/** The oldest message of the inbox. What is none goes to quarantine, as with a logman. */
-	#takeMessage(lane: Lane, { quarantine, taken }: Taking): QueueItem | undefined {
-		for (;;) {
-			const [file] = this.#inbox.list(lane, 1);
-			if (file === undefined) return undefined;
-			const receipt = this.#inbox.receive(file);
-			if (receipt.kind === "later") throw receipt.error;
-			if (receipt.kind === "bad") {
-				const outcome = quarantine.take(file.path, receipt.reason);
-				if (outcome.kind === "failed") throw outcome.error;
-			}
-			if (receipt.kind !== "message") continue;
-			const removal = this.#inbox.remove(file);
-			if (removal.kind === "failed") throw removal.error;
-			// One that a logman had taken into the spool before it died was in the queue as a record.
-			if (removal.kind === "removed" && !taken.has(file.identity)) return messageItem(receipt.message);
-		}
-	}
-}
-
-/** What holds the lease for `get`. */
-interface Taking {
-	readonly lease: Lease;
-	readonly checkpoint: CheckpointFile;
-	readonly reader: SpoolReader;
-	readonly quarantine: Quarantine;
-	/** Identities of inbox files whose message is a record already. */
-	readonly taken: ReadonlySet<string>;
-}
-
-function startTaking(control: ControlFile, inbox: Inbox): Taking {
-	const { paths } = control;
-	const lease = Lease.acquire(paths.lease);
-	let checkpoint: CheckpointFile | undefined;
-	try {
-		checkpoint = CheckpointFile.open(paths.checkpoint);
-		const { latest } = checkpoint;
-		const isUnfinished = latest?.chains.some(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
-		if (isUnfinished === true || (latest?.outputs.length ?? 0) > 0) {
-			throw new PylogError(
-				"PYLOG_RECOVERY_NEEDED",
-				`A logman of ${paths.cacheDir} died while it wrote a batch. Run \`pylog drain\` to finish it first.`,
-			);
-		}
-		const taken = takenFromInbox(control, inbox);
-		const reader = new SpoolReader(control, latest, { onDamage: ignore, onGap: ignore });
-		return { lease, checkpoint, reader, quarantine: new Quarantine(paths.quarantine), taken };
-	} catch (error) {
-		checkpoint?.close();
-		lease.release();
-		throw error;
-	}
-}
-
-function stopTaking({ lease, checkpoint, reader }: Taking): void {
-	reader.close();
-	checkpoint.close();
-	lease.release();
-}
-
-function takeRecord({ checkpoint, reader }: Taking, lane: Lane): QueueItem | undefined {
-	let item: QueueItem | undefined;
-	reader.readOnly(laneIndex[lane], (record) => {
-		item = toItem(record);
-		return "last";
-	});
-	if (item === undefined) return undefined;
-	reader.markDelivered();
-	const { parked = {}, unsynced = [] } = checkpoint.latest ?? {};
-	checkpoint.write({
-		horizon: reader.horizon,
-		delivered: reader.delivered,
-		chains: reader.states(),
-		outputs: [],
-		parked,
-		unsynced,
-	});
-	reader.publish();
-	return item;
-}
-
-function toItem(record: LogRecord): QueueItem {
-	const { bytes, messageStart, fieldsStart, errorStart, end } = record;
-	return {
-		queue: record.queue,
-		message: bytes.toString("utf8", messageStart, fieldsStart),
-		logTo: record.definition.output,
-		priority: record.lane === "priority",
-		level: record.level,
-		timeMs: record.timeMs,
-		callSite: record.callSite.startsWith(inboxOrigin) ? "" : record.callSite,
-		fields: parseObject(`{${bytes.toString("utf8", fieldsStart, errorStart)}}`) ?? {},
-		exception: parseObject(bytes.toString("utf8", errorStart, end)) as ErrorRecord | undefined,
-	};
-}
-
-function messageItem(message: ParsedInboxMessage & { readonly time: number }): QueueItem {
-	const { msg, logTo, level, exception, time, priority } = message;
-	return {
-		queue: 0,
-		message: msg,
-		logTo,
-		priority,
-		level: levels[level ?? "info"],
-		timeMs: time,
-		callSite: "",
-		fields: {},
-		exception: exception === undefined ? undefined : { type: "Error", message: exception, stack: exception },
-	};
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-	try {
-		return JSON.parse(text) as Readonly<Record<string, unknown>>;
-	} catch {
-		return undefined;
 	}
 }
 

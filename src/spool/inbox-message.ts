@@ -70,11 +70,14 @@ const schema = v.object(
 		time: v.nullish(
 			v.pipe(
 				v.union([v.number(), v.string()], problem("time", "ISO 8601 or milliseconds since 1970")),
-				v.transform((time) => (typeof time === "number" ? Math.floor(time) : parseIsoTime(time))),
 				v.check(
-					(timeMs) => timeMs >= 0 && timeMs <= maxTimeMs,
+					(time) => {
+						const timeMs = timeOf(time);
+						return timeMs >= 0 && timeMs <= maxTimeMs;
+					},
 					problem("time", "a time from 1970 to 9999, such as 2026-01-31T12:00:00Z or 1769860800000"),
 				),
+				v.transform(timeOf),
 			),
 		),
 	},
@@ -103,6 +106,10 @@ export function parseInboxMessage(text: string, lane: Lane): ParsedInboxMessage 
 		...(typeof exception === "string" ? { exception } : undefined),
 		...(typeof time === "number" ? { time } : undefined),
 	};
+}
+
+function timeOf(time: number | string): number {
+	return typeof time === "number" ? Math.floor(time) : parseIsoTime(time);
 }
 
 function parseObject(text: string): object {

@@ -92,16 +92,16 @@ export class SpoolReader {
 		this.#lastHorizon = this.#fixed ?? this.#horizon.read();
 		this.discover();
 		this.#fixed = this.#lastHorizon;
-		if (this.#readLane(0, this.#lastHorizon, visit)) return true;
+		if (this.#readLane(0, this.#lastHorizon, visit) !== "end") return true;
 		this.#fixed = undefined;
-		return this.#readLane(1, this.#lastHorizon, visit);
+		return this.#readLane(1, this.#lastHorizon, visit) === "more";
 	}
 
 	/** Hands the records of one lane only to `visit`, as {@link read} does. */
 	readOnly(lane: LaneIndex, visit: Visit): boolean {
 		this.#lastHorizon = this.#horizon.read();
 		this.discover();
-		return this.#readLane(lane, this.#lastHorizon, visit);
+		return this.#readLane(lane, this.#lastHorizon, visit) === "more";
 	}
 
 	/** Hands the records of a batch that was begun before to `visit`, as they were then. */
@@ -216,8 +216,8 @@ export class SpoolReader {
 		for (const producer of this.#producers.values()) producer.close();
 	}
 
-	/** Returns whether the lane has more than `visit` wanted. */
-	#readLane(lane: LaneIndex, limit: QueueNumber, visit: Visit): boolean {
+	/** Whether `visit` stopped the reading (with `"more"` or just at the end), or it came to the `"end"` by itself. */
+	#readLane(lane: LaneIndex, limit: QueueNumber, visit: Visit): "more" | "stopped" | "end" {
 		const merge = new Merge();
 		const reference = this.#lastHorizon;
 		for (const producer of this.#producers.values()) {
@@ -249,7 +249,7 @@ export class SpoolReader {
 		return this.#visitAll(merge, lane, visit);
 	}
 
-	#visitAll(merge: Merge, lane: LaneIndex, visit: Visit): boolean {
+	#visitAll(merge: Merge, lane: LaneIndex, visit: Visit): "more" | "stopped" | "end" {
 		for (let source = merge.first; source !== undefined; source = merge.first) {
 			const record = source.next as Mutable<LogRecord>;
 			// Within a batch the order is by number; only what an earlier batch has passed is late.
@@ -257,9 +257,9 @@ export class SpoolReader {
 			if (record.queue > this.#highest[lane]) this.#highest[lane] = record.queue;
 			const answer = visit(record);
 			merge.advance();
-			if (answer === "last") return !merge.isEmpty;
+			if (answer === "last") return merge.isEmpty ? "stopped" : "more";
 		}
-		return false;
+		return "end";
 	}
 
 	/** Behind the last record no other tells of a gap; the producer's own count does. */

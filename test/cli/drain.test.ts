@@ -60,10 +60,13 @@ test("messages in the inbox are waited for", async () => {
 	}
 });
 
-test("messages must be taken first, and then a sync must be over and have succeeded", async () => {
+test.each([
+	{ records: 0, syncs: 2, what: "a second sync is asked for, which says that the first is over" },
+	{ records: 1, syncs: 3, what: "another sync is asked for while a record is not on disk" },
+])("messages must be taken first; then $what", async ({ records, syncs }) => {
 	const producer = sandbox.producer();
 	const { control } = producer;
-	append(producer, sandbox.path("app.log"), "line", 1);
+	append(producer, sandbox.path("app.log"), "line", records);
 	control.store("written", control.load("nextNumber"));
 	const inbox = new Inbox(sandbox.cacheDir);
 	const message = inbox.deliver({ msg: "message", logTo: sandbox.path("app.log") }, "normal");
@@ -74,14 +77,18 @@ test("messages must be taken first, and then a sync must be over and have succee
 		await pause(1000);
 		expect(control.load("flushWanted")).toBe(0);
 		unlinkSync(message);
-		for (const sync of ["first", "second", "third"]) {
-			await until(() => control.load("flushWanted") === 1, `the wish for the ${sync} sync`);
+		for (let sync = 1; sync <= syncs; sync++) {
+			await until(() => control.load("flushWanted") === 1, `the wish for sync ${sync}`);
 			expect(draining.process.exitCode).toBeNull();
-			// The first two syncs fail.
-			if (sync === "third") Atomics.store(control.mapping.words, control.slotWord(0) + slotWords.durable + 1, 1);
+			// Those before fail.
+			if (sync === syncs) Atomics.store(control.mapping.words, control.slotWord(0) + slotWords.durable + 1, records);
 			control.store("flushWanted", 0);
 		}
-		expect(await draining.finished).toEqual({ code: 0, stdout: "2 records\n", stderr: "" });
+		expect(await draining.finished).toEqual({
+			code: 0,
+			stdout: `${records + 1} record${records === 0 ? "" : "s"}\n`,
+			stderr: "",
+		});
 	} finally {
 		lease.release();
 	}
