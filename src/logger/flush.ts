@@ -20,8 +20,9 @@ export async function flushLines(shared: SharedProducer, output: string, signal?
 	const goal = producer.counts();
 	let pollMs = firstPollMs;
 	let aloneSinceMs: number | undefined;
-	while (!producer.hasReached("durable", goal)) {
+	while (producer.isClosed || !producer.hasReached("durable", goal)) {
 		signal?.throwIfAborted();
+		if (producer.isClosed || shared.leaveIfGone()) throw isGone(shared);
 		const logman = shared.ensureLogman();
 		const nowMs = performance.now();
 		aloneSinceMs = logman === "running" ? undefined : (aloneSinceMs ?? nowMs);
@@ -32,8 +33,27 @@ export async function flushLines(shared: SharedProducer, output: string, signal?
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 		pollMs = Math.min(pollMs * 2, longestPollMs);
 	}
-	const waitingBytes = producer.isClosed ? 0 : parkedBytes(control.paths.parked, output);
+	const waitingBytes = parkedBytes(control.paths.parked, output);
 	if (waitingBytes > 0) throw isParked(output, waitingBytes, control.paths.errorLog);
+	const dropped = shared.takeDropped();
+	if (dropped > 0) throw wereDropped(dropped, shared);
+}
+
+function wereDropped(dropped: number, { cacheDir }: SharedProducer): PylogError {
+	return new PylogError(
+		"PYLOG_SPOOL_FULL",
+		`${dropped} records of this thread were dropped since the last flush, because the spool ${cacheDir} was full or a ` +
+			"lane closed; a line in the log tells where. All others are on disk. Make room, or raise maxSpoolBytes.",
+		{ details: { dropped, cacheDir } },
+	);
+}
+
+function isGone({ cacheDir }: SharedProducer): PylogError {
+	return new PylogError(
+		"PYLOG_SPOOL_GONE",
+		`The cache directory ${cacheDir} was removed or moved while lines waited in it. If it was moved, run: pylog drain --cache-dir <its new place>.`,
+		{ details: { cacheDir } },
+	);
 }
 
 function noLogman({ cacheDir }: SharedProducer): PylogError {

@@ -132,7 +132,8 @@ export class Pylog {
 	 * Resolves when everything logged so far by this thread is in its file and on disk.
 	 *
 	 * @throws PylogError PYLOG_NO_LOGMAN when none runs (with `logman: "external"`) or comes up, PYLOG_OUTPUT_PARKED when
-	 *   this logger's file can't be written. The lines are safe in the spool in both cases.
+	 *   this logger's file can't be written: the lines are safe in the spool in both cases. PYLOG_SPOOL_FULL when records
+	 *   of this thread were dropped since the last flush, PYLOG_SPOOL_GONE when the cache directory was removed.
 	 */
 	flush(options: FlushOptions = {}): Promise<void> {
 		return flushLines(this.#family.shared, this.#family.options.filename, options.signal);

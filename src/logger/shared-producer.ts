@@ -19,6 +19,8 @@ const watchIntervalMs = 250;
 /** How long an ending process waits for its lines to be written. */
 const exitWaitMs = 1000;
 const exitPollMs = 2;
+/** How often it is asked, while records can't be taken, whether the spool is still there. */
+const lookIntervalMs = 100;
 /** How often it looks for a logman meanwhile: one that was leaving does not see its lines. */
 const exitLookMs = 50;
 
@@ -35,6 +37,8 @@ export class SharedProducer {
 	readonly #maxSpoolBytes: number;
 	#producer: Producer;
 	#users = 0;
+	#droppedBefore = 0;
+	#lookedAtMs = 0;
 	#isAuto = false;
 	#watch: NodeJS.Timeout | undefined;
 
@@ -75,7 +79,34 @@ export class SharedProducer {
 
 	/** As `Producer.append`. */
 	append(lane: LaneIndex, entry: Entry): boolean {
-		return this.producer.append(lane, entry);
+		if (this.producer.append(lane, entry)) return true;
+		// Where the spool was removed or moved, the record goes into a new one.
+		return this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry);
+	}
+
+	/** Records dropped since the last time this was asked. */
+	takeDropped(): number {
+		const before = this.#droppedBefore;
+		this.#droppedBefore = this.#producer.dropped;
+		return this.#droppedBefore - before;
+	}
+
+	/** Leaves a spool that was removed or moved, and opens a new one in its place. Returns whether that happened. */
+	leaveIfGone(): boolean {
+		if (this.#producer.isInPlace) return false;
+		const lines = this.#producer.hasReached("written") ? "" : "; lines that were not written yet were in it";
+		process.emitWarning(`The cache directory ${this.cacheDir} was removed or moved${lines}.`, "PylogWarning");
+		this.#producer.close();
+		this.#droppedBefore = 0;
+		return true;
+	}
+
+	/** A full spool makes every call ask: ten times a second is often enough. */
+	#isDueToLook(): boolean {
+		const nowMs = performance.now();
+		if (nowMs - this.#lookedAtMs < lookIntervalMs) return false;
+		this.#lookedAtMs = nowMs;
+		return true;
 	}
 
 	/** Gives up one user; the last one leaves the spool. */
@@ -111,7 +142,8 @@ export class SharedProducer {
 		if (this.#watch !== undefined) return;
 		this.ensureLogman();
 		this.#watch = setInterval(() => {
-			if (!this.#producer.hasReached("written")) this.ensureLogman();
+			if (this.#producer.hasReached("written")) return;
+			if (!this.leaveIfGone()) this.ensureLogman();
 		}, watchIntervalMs);
 		this.#watch.unref();
 	}

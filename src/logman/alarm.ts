@@ -22,9 +22,12 @@ export class Alarm {
 	#activeAtMs = 0;
 	#rung = false;
 
-	/** @param onInbox Called when a file came into the inbox. */
-	constructor(control: ControlFile, inbox: string, onInbox: () => void) {
+	constructor(control: ControlFile) {
 		this.#control = control;
+	}
+
+	/** From now on a file that comes into the inbox ends the wait; `onInbox` is called first. */
+	watchInbox(inbox: string, onInbox: () => void): void {
 		for (const lane of lanes) {
 			this.#watch(join(inbox, lane), () => {
 				onInbox();

@@ -30,21 +30,22 @@ export class Ingest {
 	readonly #producer: () => Producer;
 	readonly #errors: ErrorLog;
 	/** Identities of files whose message is in the spool, from before a death or because they can't be removed. */
-	readonly #taken: Set<string>;
+	readonly #taken = new Set<string>();
 	readonly #definitions = new Map<string, Definition>();
 	/** Messages that were taken. */
 	count = 0;
 
-	/**
-	 * @param producer Gives the logman's own producer, made when it is needed.
-	 * @param taken Identities of files whose message is in the spool already.
-	 */
-	constructor(inbox: Inbox, quarantine: Quarantine, errors: ErrorLog, producer: () => Producer, taken: Set<string>) {
+	/** @param producer Gives the logman's own producer, made when it is needed. */
+	constructor(inbox: Inbox, quarantine: Quarantine, errors: ErrorLog, producer: () => Producer) {
 		this.#inbox = inbox;
 		this.#errors = errors;
 		this.#quarantine = quarantine;
 		this.#producer = producer;
-		this.#taken = taken;
+	}
+
+	/** Notes files whose message is in the spool already, by their identities. */
+	pass(taken: Iterable<string>): void {
+		for (const identity of taken) this.#taken.add(identity);
 	}
 
 	/** Takes what waits. Returns whether more may wait. Blocks for a few system calls a message. */

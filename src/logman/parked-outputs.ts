@@ -9,6 +9,7 @@
 import { closeSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { openOwnedFile } from "../platform/owned-files.ts";
+import { systemCode } from "../shared/errors.ts";
 import { parkedFile } from "../spool/parked-file.ts";
 
 const firstPauseMs = 250;
@@ -29,15 +30,24 @@ export class ParkedOutputs {
 	readonly #folder: string;
 	readonly #outputs = new Map<string, ParkedOutput>();
 
-	/** @param broughtBack By output, from the checkpoint. */
-	constructor(folder: string, broughtBack: Readonly<Record<string, number>>) {
+	constructor(folder: string) {
 		this.#folder = folder;
-		for (const name of readdirSync(folder)) {
-			const path = name.endsWith(".json") ? readPath(join(folder, name)) : undefined;
+	}
+
+	/**
+	 * Finds what a logman before this one parked.
+	 *
+	 * @param broughtBack Bytes that are in their output already, by output, from the checkpoint.
+	 * @throws the file system's error: a note that can't be read now must not be passed over.
+	 */
+	restore(broughtBack: Readonly<Record<string, number>>): void {
+		const names = readdirSync(this.#folder);
+		for (const name of names.filter((each) => each.endsWith(".json"))) {
+			const path = readPath(join(this.#folder, name));
 			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0);
-			// What a death in the middle of parking left of a note.
-			else if (name.endsWith(".json.new")) unlinkIfThere(join(folder, name));
 		}
+		// What a death in the middle of parking left of a note.
+		for (const name of names.filter((each) => each.endsWith(".json.new"))) unlinkIfThere(join(this.#folder, name));
 	}
 
 	get size(): number {
@@ -58,6 +68,8 @@ export class ParkedOutputs {
 		if (known !== undefined) return known;
 		const file = parkedFile(this.#folder, path);
 		const note = noteOf(file);
+		// Without a note nothing waits: lines in such a file are in the output already.
+		unlinkIfThere(file);
 		const fd = openOwnedFile(`${note}.new`, "missing");
 		try {
 			writeSync(fd, JSON.stringify({ path }), 0);
@@ -65,7 +77,7 @@ export class ParkedOutputs {
 			closeSync(fd);
 		}
 		renameSync(`${note}.new`, note);
-		closeSync(openOwnedFile(file, "missing"));
+		closeSync(openOwnedFile(file, "exclusive"));
 		return this.#add(path, 0);
 	}
 
@@ -119,8 +131,9 @@ function noteOf(file: string): string {
 }
 
 function readPath(note: string): string | undefined {
+	const text = readFileSync(note, "utf8");
 	try {
-		const value = JSON.parse(readFileSync(note, "utf8")) as { path?: unknown };
+		const value = JSON.parse(text) as { path?: unknown };
 		return typeof value.path === "string" ? value.path : undefined;
 	} catch {
 		return undefined;
@@ -130,7 +143,7 @@ function readPath(note: string): string | undefined {
 function unlinkIfThere(path: string): void {
 	try {
 		unlinkSync(path);
-	} catch {
-		// Somebody removed it before.
+	} catch (error) {
+		if (systemCode(error) !== "ENOENT") throw error;
 	}
 }

@@ -3,7 +3,7 @@
  * processes do, and freed by the kernel on any death of the holder. Liveness in Pylog is such a lock, never a pid.
  */
 
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { systemCode } from "../shared/errors.ts";
 import { flockRelease, flockTry, flockWait } from "./libc.ts";
 
@@ -37,6 +37,14 @@ export class FileLock {
 	/** Descriptor of the locked file: to write a text for people, or to leave the lock to a child process. */
 	get fd(): number {
 		return this.#fd;
+	}
+
+	/** Whether the locked file is still what is at `path`: nobody removed it, or moved the folder it is in. */
+	isInPlace(path: string): boolean {
+		if (this.#fd < 0) return false;
+		const stats = statSync(path, { throwIfNoEntry: false });
+		const own = fstatSync(this.#fd);
+		return stats !== undefined && stats.ino === own.ino && stats.dev === own.dev;
 	}
 
 	/** Frees the lock for everyone who shares this open file, a child process included. Idempotent. */

@@ -14,6 +14,7 @@ import {
 	readdirSync,
 	type Stats,
 } from "node:fs";
+import { join } from "node:path";
 import { PylogError, systemCode } from "../shared/errors.ts";
 
 /**
@@ -70,7 +71,11 @@ function checkOwner(path: string, stats: Stats): void {
 
 function openToOthers(path: string, stats: Stats): PylogError {
 	const mode = (stats.mode & 0o777).toString(8);
-	return unsafe(path, `it is open to other users (mode ${mode})`, `run: chmod go-rwx '${path}'`);
+	// Never advice to close a directory that others use, such as /tmp.
+	const remedy = stats.isFile()
+		? `run: chmod go-rwx '${path}'`
+		: `name a directory in it, such as '${join(path, "pylog")}'`;
+	return unsafe(path, `it is open to other users (mode ${mode})`, remedy);
 }
 
 function unsafe(path: string, why: string, remedy: string): PylogError {

@@ -19,6 +19,10 @@ export const errorCodes = {
 	PYLOG_SPOOL_UNSAFE: false,
 	/** The cache directory is on a network file system, where mapped memory is not coherent. */
 	PYLOG_SPOOL_NETWORK: false,
+	/** The cache directory can't be made or used; `cause` is the file system's own error. */
+	PYLOG_SPOOL_UNUSABLE: true,
+	/** The cache directory was removed or moved while it was in use. */
+	PYLOG_SPOOL_GONE: true,
 	/** The spool was written in another version of the format. */
 	PYLOG_SPOOL_VERSION: false,
 	/** A file of the spool can't be understood. */

@@ -1,6 +1,6 @@
 /** Where the queue is when nobody says so. */
 
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { environmentVariable } from "../shared/environment.ts";
 import { PylogError } from "../shared/errors.ts";
@@ -27,5 +27,5 @@ export function resolveCacheDir(given?: string): string {
 /** The XDG base directory specification: a relative path in the variable is to be ignored. */
 function stateDirectory(): string {
 	const directory = process.env["XDG_STATE_HOME"];
-	return directory?.startsWith("/") ? directory : join(homedir(), ".local", "state");
+	return directory?.startsWith("/") ? directory : join(homedir() || userInfo().homedir, ".local", "state");
 }

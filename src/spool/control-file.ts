@@ -13,7 +13,7 @@ import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
-import { PylogError } from "../shared/errors.ts";
+import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
@@ -28,6 +28,8 @@ import {
 	slotWords,
 	spoolVersion,
 } from "./control-layout.ts";
+import { CheckpointFile } from "./checkpoint.ts";
+import { Inbox } from "./inbox.ts";
 import { isLeaseHeld } from "./lease.ts";
 import { highestNumbers, livingProducers } from "./numbering.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
@@ -54,9 +56,16 @@ export class ControlFile {
 	 *   PYLOG_SPOOL_FULL, or the file system's own error.
 	 */
 	static open(cacheDir: string): ControlFile {
-		const paths = spoolPaths(cacheDir);
-		ensureOwnedDirectory(cacheDir);
-		refuseNetwork(cacheDir);
+		try {
+			return ControlFile.#open(spoolPaths(cacheDir));
+		} catch (cause) {
+			throw systemCode(cause) === undefined || cause instanceof PylogError ? cause : unusable(cacheDir, cause);
+		}
+	}
+
+	static #open(paths: SpoolPaths): ControlFile {
+		ensureOwnedDirectory(paths.cacheDir);
+		refuseNetwork(paths.cacheDir);
 		for (const folder of [paths.producers, paths.parked, paths.quarantine]) ensureOwnedDirectory(folder);
 		for (;;) {
 			const fd = openOwnedFile(paths.control, "missing");
@@ -146,6 +155,16 @@ export class ControlFile {
 			if (Atomics.compareExchange(words, controlWords.slotsUsed, now, atLeast) === now) return;
 		}
 	}
+}
+
+function unusable(cacheDir: string, cause: unknown): PylogError {
+	const why = cause instanceof Error ? cause.message : String(cause);
+	return new PylogError(
+		"PYLOG_SPOOL_UNUSABLE",
+		`Pylog can't use the cache directory ${cacheDir}: ${why}. ` +
+			"Set the option cacheDir, or PYLOG_CACHE_DIR, to a directory this user can write to.",
+		{ cause, details: { cacheDir } },
+	);
 }
 
 function refuseNetwork(cacheDir: string): void {
@@ -258,7 +277,14 @@ function renew(fd: number, paths: SpoolPaths): void {
 	if (!reserve(fd, controlBytes)) {
 		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
 	}
+	reserveForLogman(paths);
 	writeSync(fd, bytes, 0, bytes.length, 0);
 	// The magic last: without it, all this is done again.
 	writeSync(fd, controlMagic, 0, "latin1");
+}
+
+/** What a logman needs to make room on a full disk has to be there before producers fill it. */
+function reserveForLogman(paths: SpoolPaths): void {
+	CheckpointFile.open(paths.checkpoint).close();
+	new Inbox(paths.cacheDir).ensure();
 }

@@ -23,9 +23,7 @@ export class Lease {
 
 	private constructor(lock: FileLock) {
 		this.#lock = lock;
-		const holder: LeaseHolder = { pid: process.pid, started: new Date().toISOString() };
-		ftruncateSync(lock.fd);
-		writeSync(lock.fd, `${JSON.stringify(holder)}\n`, 0);
+		this.#say({ pid: process.pid, started: new Date().toISOString() });
 	}
 
 	/** Takes the lease; `undefined` when another holds it. Blocks for up to a tenth of a second then. */
@@ -45,9 +43,24 @@ export class Lease {
 		throw leaseHeld(path);
 	}
 
+	/** Whether the cache directory is still where it was. */
+	isInPlace(path: string): boolean {
+		return this.#lock.isInPlace(path);
+	}
+
 	release(): void {
-		ftruncateSync(this.#lock.fd);
+		this.#say(undefined);
 		this.#lock.release();
+	}
+
+	/** A full disk is no reason to hold no lease: the logman is what makes room on it. */
+	#say(holder: LeaseHolder | undefined): void {
+		try {
+			ftruncateSync(this.#lock.fd);
+			if (holder !== undefined) writeSync(this.#lock.fd, `${JSON.stringify(holder)}\n`, 0);
+		} catch {
+			// Nobody can read who holds it; the lock counts.
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ import { controlWords, slotCount, slotWords } from "./control-layout.ts";
 import { cutEntry } from "./cut-entry.ts";
 import type { Definition } from "./definition.ts";
 import { DropLedger, type DropReason, dropNotice } from "./drop-ledger.ts";
-import { producerDirectory } from "./paths.ts";
+import { aliveFile, producerDirectory } from "./paths.ts";
 import { claimFolder, claimSlot } from "./producer-claim.ts";
 import {
 	bodyChecksum,
@@ -131,6 +131,11 @@ export class Producer {
 
 	get isClosed(): boolean {
 		return this.#closed;
+	}
+
+	/** Whether the spool is still where it was: nobody removed or moved the cache directory. Two system calls. */
+	get isInPlace(): boolean {
+		return this.#closed || this.#alive.isInPlace(aliveFile(this.#directory));
 	}
 
 	/** Records appended so far, both lanes. */
