@@ -51,6 +51,9 @@ async function* messages(flags: Flags, operands: readonly string[]): AsyncGenera
 }
 
 function deliver(inbox: Inbox, { to = "", level, exception, time, priority }: Flags, msg: string): void {
+	if (/(?:^|\/)\.{0,2}$/.test(to)) {
+		throw new PylogError("PYLOG_OPTION_INVALID", `--to got ${JSON.stringify(to)}; it takes the path of a file.`);
+	}
 	inbox.deliver(
 		{
 			msg,

@@ -18,15 +18,21 @@ import { spoolPaths } from "../spool/paths.ts";
 import { cacheDirRule, idleExitRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
 
 /** What the new process is told, as JSON in its arguments. */
-export interface LogmanProcessOptions {
+export interface LogmanProcessOptions extends StartLogmanOptions {
 	readonly cacheDir: string;
-	readonly idleExitMs?: number;
-	readonly sync?: SyncMode;
-	readonly syncIntervalMs?: number;
 }
 
 /** What `startLogman` takes: the options of `logman()` that another process can be told. */
-export type StartLogmanOptions = Partial<LogmanProcessOptions>;
+export interface StartLogmanOptions {
+	/** Directory of the queue. @default `PYLOG_CACHE_DIR`, else `pylog` in the user's XDG state directory */
+	readonly cacheDir?: string | undefined;
+	/** Leave after so many milliseconds without producers and with an empty queue. @default never */
+	readonly idleExitMs?: number | undefined;
+	/** When files are brought to the disk. `flush()` always is at once. @default "interval" */
+	readonly sync?: SyncMode | undefined;
+	/** Milliseconds, from 1 to 3,600,000. @default 500 */
+	readonly syncIntervalMs?: number | undefined;
+}
 
 const rules = { cacheDir: cacheDirRule, idleExitMs: idleExitRule, sync: syncRule, syncIntervalMs: syncIntervalRule };
 

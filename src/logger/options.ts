@@ -29,37 +29,37 @@ export interface LoggerOptions {
 	 * logger is made), `%pid%`, `%hostname%`, `%name%`, and `%%`.
 	 * @default "logs/%TIMENOW%.log"
 	 */
-	readonly filename?: string;
+	readonly filename?: string | undefined;
 	/**
 	 * Template of a text line's prefix: `%loglevel% %time% %file% %date% %pid% %hostname% %name% %queue%`, and `%%`.
 	 * @default "%loglevel% - %time% - %file% | "
 	 */
-	readonly logform?: string;
+	readonly logform?: string | undefined;
 	/** Lines of text, or JSON lines. @default "text" */
-	readonly format?: Format;
+	readonly format?: Format | undefined;
 	/** The lowest level that is logged, in any case. @default environment variable `PYLOG_LEVEL`, else "trace" */
-	readonly level?: Threshold;
+	readonly level?: Threshold | undefined;
 	/** Levels whose lines are written before the others that wait. @default ["debug"] */
-	readonly priority?: readonly (LevelName | "warn")[];
+	readonly priority?: readonly (LevelName | "warn")[] | undefined;
 	/** Directory of the queue. @default environment variable `PYLOG_CACHE_DIR`, else `pylog` in the XDG state directory */
-	readonly cacheDir?: string;
+	readonly cacheDir?: string | undefined;
 	/** Whether a logger starts a logman where none runs, or leaves that to the user. @default "auto" */
-	readonly logman?: "auto" | "external";
+	readonly logman?: "auto" | "external" | undefined;
 	/** Name of the logger, for `%name%` and the key `name`. At most 255 characters. @default "" */
-	readonly name?: string;
+	readonly name?: string | undefined;
 	/** Fields that all lines of the logger have. @default {} */
-	readonly fields?: object;
+	readonly fields?: object | undefined;
 	/**
 	 * Whether the file and line of each call are looked up, which costs about 2 µs a call.
 	 * @default whether the logform has `%file%`; true with `format: "json"`
 	 */
-	readonly callSite?: boolean;
+	readonly callSite?: boolean | undefined;
 	/** Frames between a logging method and the place to report: 1 for a function that wraps it. 0 to 32. @default 0 */
-	readonly callerSkip?: number;
+	readonly callerSkip?: number | undefined;
 	/** What happens to a record that finds the spool full: it is dropped, counted, and a line says so. @default "drop-new" */
-	readonly onFull?: "drop-new";
+	readonly onFull?: "drop-new" | undefined;
 	/** Disk space all records that wait may take together, in bytes. At least 262,144. @default 1073741824 (1 GiB) */
-	readonly maxSpoolBytes?: number;
+	readonly maxSpoolBytes?: number | undefined;
 }
 
 /**

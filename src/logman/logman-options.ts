@@ -8,19 +8,19 @@ import { resolveCacheDir } from "../spool/cache-dir.ts";
 
 export interface LogmanOptions {
 	/** Directory of the queue. @default `PYLOG_CACHE_DIR`, else `pylog` in the user's XDG state directory */
-	readonly cacheDir?: string;
+	readonly cacheDir?: string | undefined;
 	/** Aborting it makes the logman drain and leave. */
-	readonly signal?: AbortSignal;
+	readonly signal?: AbortSignal | undefined;
 	/** When files are brought to the disk. `flush()` always is at once. @default "interval" */
-	readonly sync?: SyncMode;
+	readonly sync?: SyncMode | undefined;
 	/** Milliseconds, from 1 to 3,600,000. @default 500 */
-	readonly syncIntervalMs?: number;
+	readonly syncIntervalMs?: number | undefined;
 	/** Leave after so many milliseconds without producers and with an empty queue. @default never */
-	readonly idleExitMs?: number;
+	readonly idleExitMs?: number | undefined;
 	/** Wait for another logman to leave instead of failing. @default false */
-	readonly wait?: boolean;
+	readonly wait?: boolean | undefined;
 	/** Called once the lease is held. */
-	readonly onReady?: () => void;
+	readonly onReady?: (() => void) | undefined;
 }
 
 export interface ResolvedLogmanOptions {
