@@ -6,9 +6,10 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, ftruncateSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { openOwnedFile } from "../platform/owned-files.ts";
 import { PylogError } from "../shared/errors.ts";
 import { ControlFile } from "../spool/control-file.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
@@ -128,7 +129,8 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 	const said = `${starting}.said`;
 	let errorsFd: number | undefined;
 	try {
-		errorsFd = openSync(said, "w", 0o600);
+		errorsFd = openOwnedFile(said, "missing");
+		ftruncateSync(errorsFd);
 		const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
 			detached: true,
 			cwd: "/",

@@ -15,14 +15,15 @@ const patienceMs = 5000;
  * @throws PylogError see `Pylog.flush`; the signal's reason when it aborts.
  */
 export async function flushLines(shared: SharedProducer, output: string, signal?: AbortSignal): Promise<void> {
-	const producer = shared.producer;
+	const producer = shared.current;
 	const { control } = producer;
 	const goal = producer.counts();
 	let pollMs = firstPollMs;
 	let aloneSinceMs: number | undefined;
 	while (producer.isClosed || !producer.hasReached("durable", goal)) {
 		signal?.throwIfAborted();
-		if (producer.isClosed || shared.leaveIfGone()) throw isGone(shared);
+		if (shared.leaveIfGone()) throw isGone(shared);
+		if (producer.isClosed) throw wasClosed(shared);
 		const logman = shared.ensureLogman();
 		const nowMs = performance.now();
 		aloneSinceMs = logman === "running" ? undefined : (aloneSinceMs ?? nowMs);
@@ -45,6 +46,14 @@ function wereDropped(dropped: number, { cacheDir }: SharedProducer): PylogError 
 		`${dropped} records of this thread were dropped since the last flush, because the spool ${cacheDir} was full or a ` +
 			"lane closed; a line in the log tells where. All others are on disk. Make room, or raise maxSpoolBytes.",
 		{ details: { dropped, cacheDir } },
+	);
+}
+
+function wasClosed({ cacheDir }: SharedProducer): PylogError {
+	return new PylogError(
+		"PYLOG_CLOSED",
+		`The logger was closed before its lines were known to be on disk; what is not written waits in ${cacheDir}.`,
+		{ details: { cacheDir } },
 	);
 }
 

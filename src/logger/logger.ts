@@ -51,7 +51,8 @@ interface Family {
 	readonly shared: SharedProducer;
 	/** Lane of each level, by its number: an array, because every call looks into it. */
 	readonly lanes: Uint8Array;
-	isClosed: boolean;
+	/** Once it is being closed: the one closing that all wait for. */
+	closing: Promise<void> | undefined;
 	hasWarned: boolean;
 }
 
@@ -124,7 +125,7 @@ export class Pylog {
 			const message = String(line).replace(/\r?\n$/, "");
 			this.#append(lane, levels.info, recordFlags.finished, undefined, { message, fields: noFields, error: "" });
 		} catch (error) {
-			warnOnce(this.#family, error);
+			tryToWarn(this.#family, error);
 		}
 	}
 
@@ -144,10 +145,13 @@ export class Pylog {
 	 * now, or not within five seconds, the lines wait in the spool: closing never fails for that. Closes parent and
 	 * children alike. Idempotent.
 	 */
-	async close(): Promise<void> {
+	close(): Promise<void> {
+		this.#family.closing ??= this.#close();
+		return this.#family.closing;
+	}
+
+	async #close(): Promise<void> {
 		const family = this.#family;
-		if (family.isClosed) return;
-		family.isClosed = true;
 		try {
 			await flushLines(family.shared, family.options.filename, AbortSignal.timeout(closeWaitMs));
 		} catch {
@@ -186,7 +190,7 @@ export class Pylog {
 				if (typeof first !== "string" || rest.length > 0) this.#appendArguments(lane, level, method, first, rest);
 				else this.#append(lane, level, 0, method, { message: first, fields: noFields, error: "" });
 			} catch (error) {
-				warnOnce(this.#family, error);
+				tryToWarn(this.#family, error);
 			}
 		};
 		return method;
@@ -250,7 +254,7 @@ function found(options: ResolvedLoggerOptions): Family {
 		logform: compileLogform(options.logform),
 		shared: SharedProducer.acquire(options),
 		lanes,
-		isClosed: false,
+		closing: undefined,
 		hasWarned: false,
 	};
 }
@@ -268,12 +272,16 @@ function define({ options }: Family, bound: BoundFields | undefined): Definition
 	});
 }
 
-/** A logging call never throws: what goes wrong although it can't is told once. */
-function warnOnce(family: Family, error: unknown): void {
-	if (family.hasWarned) return;
-	family.hasWarned = true;
-	const text = error instanceof Error ? error.message : "an error that is none";
-	process.emitWarning(`A record was not taken: ${text}`, "PylogWarning");
+/** A logging call never throws: what goes wrong although it can't is told once, if there is stack left to tell it. */
+function tryToWarn(family: Family, error: unknown): void {
+	try {
+		if (family.hasWarned) return;
+		const text = error instanceof Error ? error.message : "an error that is none";
+		process.emitWarning(`A record was not taken: ${text}`, "PylogWarning");
+		family.hasWarned = true;
+	} catch {
+		// The next one may be told.
+	}
 }
 
 const maxCallSites = 10_000;

@@ -16,6 +16,9 @@ import type { LaneIndex } from "../shared/lane.ts";
 const logmanIdleExitMs = 10_000;
 /** How often a logger looks whether a logman is there while lines wait. */
 const watchIntervalMs = 250;
+/** Pauses between attempts to start a logman. */
+const firstStartPauseMs = 200;
+const longestStartPauseMs = 30_000;
 /** How long an ending process waits for its lines to be written. */
 const exitWaitMs = 1000;
 const exitPollMs = 2;
@@ -40,6 +43,8 @@ export class SharedProducer {
 	#droppedBefore = 0;
 	#lookedAtMs = 0;
 	#isAuto = false;
+	#nextStartMs = 0;
+	#startPauseMs: number = firstStartPauseMs;
 	#watch: NodeJS.Timeout | undefined;
 
 	private constructor(options: SharedProducerOptions) {
@@ -53,8 +58,7 @@ export class SharedProducer {
 		let producer = shared.get(options.cacheDir);
 		if (producer === undefined) {
 			producer = new SharedProducer(options);
-			if (shared.size === 0) process.once("exit", onExit);
-			shared.set(options.cacheDir, producer);
+			producer.#register();
 		}
 		producer.#users += 1;
 		if (options.logman === "auto") producer.#startLogman();
@@ -65,11 +69,24 @@ export class SharedProducer {
 		return this.#isAuto;
 	}
 
-	/** The producer itself. One that was left is opened again: a line that comes late is not lost. */
-	get producer(): Producer {
-		if (this.#producer.isClosed)
-			this.#producer = Producer.open({ cacheDir: this.cacheDir, maxSpoolBytes: this.#maxSpoolBytes });
+	/** The producer as it is, open or not. */
+	get current(): Producer {
 		return this.#producer;
+	}
+
+	/** The producer. One that was left is opened again, until the process ends: a line that comes late is not lost. */
+	get producer(): Producer {
+		if (this.#producer.isClosed) {
+			this.#producer = Producer.open({ cacheDir: this.cacheDir, maxSpoolBytes: this.#maxSpoolBytes });
+			this.#register();
+			if (this.#isAuto) this.#startLogman();
+		}
+		return this.#producer;
+	}
+
+	#register(): void {
+		if (shared.size === 0) process.once("exit", onExit);
+		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
 	}
 
 	/** Whether everything appended so far is written (or on disk). */
@@ -127,14 +144,26 @@ export class SharedProducer {
 	ensureLogman(): "running" | "starting" | "none" {
 		const { lease, starting } = spoolPaths(this.cacheDir);
 		try {
-			if (isLeaseHeld(lease)) return "running";
+			if (isLeaseHeld(lease)) {
+				this.#startPauseMs = firstStartPauseMs;
+				return "running";
+			}
 			if (isLocked(starting)) return "starting";
 		} catch {
 			return "none";
 		}
 		if (!this.#isAuto) return "none";
-		startLogmanIfNone({ cacheDir: this.cacheDir, idleExitMs: logmanIdleExitMs });
+		this.#startIfDue();
 		return "starting";
+	}
+
+	/** One that does not come up is tried again, less and less often: each attempt costs a process. */
+	#startIfDue(): void {
+		const nowMs = performance.now();
+		if (nowMs < this.#nextStartMs) return;
+		this.#nextStartMs = nowMs + this.#startPauseMs;
+		this.#startPauseMs = Math.min(this.#startPauseMs * 2, longestStartPauseMs);
+		startLogmanIfNone({ cacheDir: this.cacheDir, idleExitMs: logmanIdleExitMs });
 	}
 
 	#startLogman(): void {

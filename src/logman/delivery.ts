@@ -113,8 +113,12 @@ export class Delivery {
 	/** Brings all files to the disk, and tells the producers. Blocks. Returns whether it worked. */
 	sync(): boolean {
 		this.sink.sync((path, error) => this.#errors.report({ what: "sync a file to the disk", error, output: path }));
-		if (this.sink.isSynced) this.#reader.publishDurable();
-		return this.sink.isSynced;
+		if (!this.sink.isSynced) return false;
+		// The checkpoint first: after a power failure a line that was on disk must not be written again.
+		this.confirm();
+		this.#checkpoint.sync();
+		this.#reader.publishDurable();
+		return true;
 	}
 
 	/** Stores what is to be written, and what each file is before it. */

@@ -13,11 +13,13 @@ import type { ControlFile } from "../spool/control-file.ts";
 import { Inbox } from "../spool/inbox.ts";
 import type { Lease } from "../spool/lease.ts";
 import { Producer } from "../spool/producer.ts";
+import { sweepDrafts } from "../spool/producer-claim.ts";
 import { Quarantine } from "../spool/quarantine.ts";
-import { type SpoolReaderEvents, SpoolReader } from "../spool/spool-reader.ts";
+import { SpoolReader } from "../spool/spool-reader.ts";
 import { takenFromInbox } from "../spool/taken-from-inbox.ts";
 import { Alarm } from "./alarm.ts";
 import { Batch } from "./batch.ts";
+import { Damages } from "./damages.ts";
 import { Delivery } from "./delivery.ts";
 import { ErrorLog } from "./error-log.ts";
 import { Ingest } from "./ingest.ts";
@@ -33,6 +35,10 @@ const sweepIntervalMs = 24 * 60 * 60 * 1000;
 
 /** How often it is looked whether the cache directory is still there. */
 const placeIntervalMs = 1000;
+/** How often producers are told what is written while there is more to write. */
+const tellIntervalMs = 100;
+/** With so many files to sync it is time, whatever the interval: the checkpoint names each. */
+const maxUnsynced = 1000;
 
 export class LogmanRun {
 	readonly #control: ControlFile;
@@ -41,6 +47,7 @@ export class LogmanRun {
 	readonly #checkpoint: CheckpointFile;
 	readonly #errors: ErrorLog;
 	readonly #quarantine: Quarantine;
+	readonly #damages: Damages;
 	readonly #reader: SpoolReader;
 	readonly #parked: ParkedOutputs;
 	readonly #delivery: Delivery;
@@ -56,6 +63,8 @@ export class LogmanRun {
 	#stopAt: QueueNumber | undefined;
 	#nextAttemptMs = 0;
 	#placeAtMs: number = performance.now();
+	#toldAtMs = 0;
+	#lookedAtMs = 0;
 	#sweepAtMs = 0;
 
 	constructor(control: ControlFile, lease: Lease, options: ResolvedLogmanOptions) {
@@ -66,7 +75,8 @@ export class LogmanRun {
 		this.#errors = ErrorLog.open(paths.errorLog);
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
-		this.#reader = new SpoolReader(control, this.#checkpoint.latest, this.#events());
+		this.#damages = new Damages(this.#quarantine, this.#errors);
+		this.#reader = new SpoolReader(control, this.#checkpoint.latest, this.#damages);
 		this.#parked = new ParkedOutputs(paths.parked);
 		this.#delivery = new Delivery(this.#checkpoint, this.#reader, this.#parked, this.#errors);
 		this.#inbox = new Inbox(paths.cacheDir);
@@ -151,8 +161,10 @@ export class LogmanRun {
 		if (nowMs >= this.#sweepAtMs) {
 			this.#sweepAtMs = nowMs + sweepIntervalMs;
 			this.#inbox.sweep();
+			sweepDrafts(this.#control.paths);
 		}
-		if (nowMs - this.#inboxAtMs < inboxIntervalMs) return false;
+		// What comes after the stop was asked for is the next logman's.
+		if (this.#stopAt !== undefined || nowMs - this.#inboxAtMs < inboxIntervalMs) return false;
 		const hasMore = this.#ingestAll(1);
 		if (!hasMore) this.#inboxAtMs = nowMs;
 		return hasMore;
@@ -177,12 +189,13 @@ export class LogmanRun {
 		const { records, unusable } = this.#batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
-			for (const text of unusable)
-				this.#quarantine.keepBytes("record", Buffer.from(text), "its output is no absolute path");
+			if (unusable.length > 0) this.#damages.setAside(unusable);
 			this.#delivery.deliver(this.#batch);
 		}
 		if (failure !== undefined) throw failure.cause;
-		if (!hasMore) {
+		// Under a flood as well: those who wait for what is written must hear of it.
+		if (!hasMore || nowMs - this.#toldAtMs >= tellIntervalMs) {
+			this.#toldAtMs = nowMs;
 			this.#delivery.confirm();
 			this.#control.store("written", this.#reader.readBelow() % 2 ** 32);
 		}
@@ -193,7 +206,7 @@ export class LogmanRun {
 	/** What was read before a failure is a batch as well: the reader does not give it again. */
 	#readBatch(): { readonly hasMore: boolean; readonly failure?: { readonly cause: unknown } } {
 		try {
-			return { hasMore: this.#reader.read((record) => this.#batch.add(record)) };
+			return { hasMore: this.#reader.read((record) => this.#batch.add(record), this.#stopAt) };
 		} catch (cause) {
 			return { hasMore: true, failure: { cause } };
 		}
@@ -210,17 +223,19 @@ export class LogmanRun {
 		const isWanted = this.#control.load("flushWanted") !== 0;
 		const isDue =
 			(sync !== "never" || isWanted) && nowMs - this.#syncedAtMs >= syncIntervalMs && !this.#delivery.sink.isSynced;
-		if (!isDue && (!isWanted || hasMore)) return;
+		const isCrowded = this.#delivery.sink.unsynced.length > maxUnsynced;
+		if (!isDue && !isCrowded && (!isWanted || hasMore)) return;
 		if (isWanted && !hasMore) this.#control.store("flushWanted", 0);
 		this.#syncedAtMs = nowMs;
-		this.#delivery.confirm();
 		this.#delivery.sync();
-		this.#checkpoint.sync();
 	}
 
 	#lookAfterProducers(hasMore: boolean): void {
 		this.#reader.checkLiveness();
-		if (hasMore) return;
+		const nowMs = performance.now();
+		if (hasMore && nowMs - this.#lookedAtMs < placeIntervalMs) return;
+		this.#lookedAtMs = nowMs;
+		this.#delivery.confirm();
 		this.#retireFinished();
 		this.#errors.flush();
 	}
@@ -270,7 +285,6 @@ export class LogmanRun {
 			this.#deliverNext(performance.now());
 			this.#delivery.confirm();
 			if (this.#options.sync !== "never") this.#delivery.sync();
-			this.#checkpoint.sync();
 			this.#retireFinished();
 		} catch (error) {
 			this.#errors.report({ what: "leave in order; the next logman goes on", error });
@@ -310,27 +324,5 @@ export class LogmanRun {
 	#ownProducer(): Producer {
 		this.#producer ??= Producer.open({ cacheDir: this.#control.paths.cacheDir });
 		return this.#producer;
-	}
-
-	#events(): SpoolReaderEvents {
-		return {
-			onDamage: ({ path, offset, bytes }) => {
-				const reason = `bytes from offset ${offset} of ${path} are no valid record`;
-				this.#quarantine.keepBytes("segment", bytes, reason);
-				this.#errors.report({
-					what: "read a segment; the damaged bytes are in quarantine/",
-					error: new PylogError("PYLOG_SPOOL_DAMAGED", reason),
-				});
-			},
-			onGap: ({ producer, lane, count, sequence }) => {
-				this.#errors.report({
-					what: "read a lane without a gap",
-					error: new PylogError(
-						"PYLOG_SPOOL_DAMAGED",
-						`${count} records of producer ${producer} are missing in its ${lane} lane before record ${sequence}.`,
-					),
-				});
-			},
-		};
 	}
 }

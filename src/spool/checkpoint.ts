@@ -18,6 +18,15 @@ import { crc32 } from "node:zlib";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
+import {
+	chainPosition,
+	chainState,
+	chainStateWords,
+	checkpointHeader,
+	checkpointHeaderBytes,
+	checkpointMagic,
+	firstSlotBytes,
+} from "./checkpoint-layout.ts";
 
 /** Where in a lane's chain a record ends. */
 export interface ChainPosition {
@@ -71,13 +80,6 @@ export interface Checkpoint {
 	readonly unsynced: readonly string[];
 }
 
-const magic = 0x504b4350;
-const headerBytes = 64;
-const chainWords = 12;
-const firstSlotBytes = 128 * 1024;
-const generationByte = 8;
-const crcByte = 56;
-
 interface Slot {
 	readonly generation: number;
 	readonly slotBytes: number;
@@ -119,7 +121,7 @@ export function checkpointSlots(path: string): readonly CheckpointSlot[] {
 		const slotBytes = readNewest(fd)?.slotBytes ?? firstSlotBytes;
 		return [0, slotBytes].map((offset) => {
 			const generation = readSlot(fd, offset)?.generation;
-			const isEmpty = readExactly(fd, offset, headerBytes)?.every((byte) => byte === 0) ?? true;
+			const isEmpty = readExactly(fd, offset, checkpointHeaderBytes)?.every((byte) => byte === 0) ?? true;
 			return { offset, generation, isDamaged: generation === undefined && !isEmpty };
 		});
 	} finally {
@@ -148,7 +150,12 @@ export class CheckpointFile {
 		const fd = openOwnedFile(path, "missing");
 		const newest = readNewest(fd);
 		const slotBytes = newest?.slotBytes ?? firstSlotBytes;
-		reserveSlots(fd, path, slotBytes);
+		try {
+			reserveSlots(fd, path, slotBytes);
+		} catch (error) {
+			closeSync(fd);
+			throw error;
+		}
 		return new CheckpointFile(path, fd, slotBytes, newest);
 	}
 
@@ -185,14 +192,20 @@ export class CheckpointFile {
 		// What a killed logman left of such a move has slots of its own.
 		rmSync(draft, { force: true });
 		const fd = openOwnedFile(draft, "exclusive");
-		reserveSlots(fd, draft, slotBytes);
-		if (this.#latest !== undefined) {
-			this.#generation += 1;
-			writeAll(fd, encode(this.#latest, this.#generation, slotBytes), (this.#generation % 2) * slotBytes);
+		try {
+			reserveSlots(fd, draft, slotBytes);
+			if (this.#latest !== undefined) {
+				this.#generation += 1;
+				writeAll(fd, encode(this.#latest, this.#generation, slotBytes), (this.#generation % 2) * slotBytes);
+			}
+			// After a power failure an empty file must not stand in the place of a whole one.
+			fdatasyncSync(fd);
+			renameSync(draft, this.#path);
+		} catch (error) {
+			closeSync(fd);
+			rmSync(draft, { force: true });
+			throw error;
 		}
-		// After a power failure an empty file must not stand in the place of a whole one.
-		fdatasyncSync(fd);
-		renameSync(draft, this.#path);
 		closeSync(this.#fd);
 		this.#fd = fd;
 		this.#slotBytes = slotBytes;
@@ -207,36 +220,36 @@ function reserveSlots(fd: number, path: string, slotBytes: number): void {
 function encode(checkpoint: Checkpoint, generation: number, slotBytes: number): Buffer {
 	const { horizon, delivered, chains, outputs, parked, unsynced } = checkpoint;
 	const json = Buffer.from(JSON.stringify({ outputs, parked, unsynced }));
-	const chainBytes = chains.length * chainWords * 4;
-	const bytes = Buffer.alloc(headerBytes + chainBytes + json.length);
-	bytes.writeUInt32LE(magic, 0);
-	bytes.writeUInt32LE(slotBytes, 4);
-	bytes.writeDoubleLE(generation, generationByte);
-	bytes.writeDoubleLE(horizon, 16);
-	bytes.writeDoubleLE(delivered[0], 24);
-	bytes.writeDoubleLE(delivered[1], 32);
-	bytes.writeUInt32LE(chains.length, 40);
-	bytes.writeUInt32LE(json.length, 44);
-	const words = new Uint32Array(bytes.buffer, bytes.byteOffset + headerBytes, chains.length * chainWords);
-	chains.forEach((chain, index) => encodeChain(chain, words, index * chainWords));
-	json.copy(bytes, headerBytes + chainBytes);
-	bytes.writeUInt32LE(crc32(bytes), crcByte);
+	const chainBytes = chains.length * chainStateWords * 4;
+	const bytes = Buffer.alloc(checkpointHeaderBytes + chainBytes + json.length);
+	bytes.writeUInt32LE(checkpointMagic, checkpointHeader.magic);
+	bytes.writeUInt32LE(slotBytes, checkpointHeader.slotBytes);
+	bytes.writeDoubleLE(generation, checkpointHeader.generation);
+	bytes.writeDoubleLE(horizon, checkpointHeader.horizon);
+	bytes.writeDoubleLE(delivered[0], checkpointHeader.deliveredPriority);
+	bytes.writeDoubleLE(delivered[1], checkpointHeader.deliveredNormal);
+	bytes.writeUInt32LE(chains.length, checkpointHeader.chainCount);
+	bytes.writeUInt32LE(json.length, checkpointHeader.jsonBytes);
+	const words = new Uint32Array(bytes.buffer, bytes.byteOffset + checkpointHeaderBytes, chainBytes / 4);
+	chains.forEach((chain, index) => encodeChain(chain, words, index * chainStateWords));
+	json.copy(bytes, checkpointHeaderBytes + chainBytes);
+	bytes.writeUInt32LE(crc32(bytes), checkpointHeader.crc);
 	return bytes;
 }
 
 function encodeChain(chain: ChainState, words: Uint32Array, at: number): void {
-	words[at] = chain.producer;
-	words[at + 1] = chain.nonce;
-	words[at + 2] = chain.lane;
-	encodePosition(chain.from, words, at + 4);
-	encodePosition(chain.to, words, at + 8);
+	words[at + chainState.producer] = chain.producer;
+	words[at + chainState.nonce] = chain.nonce;
+	words[at + chainState.lane] = chain.lane;
+	encodePosition(chain.from, words, at + chainState.from);
+	encodePosition(chain.to, words, at + chainState.to);
 }
 
 function encodePosition(position: ChainPosition, words: Uint32Array, at: number): void {
-	words[at] = position.place;
-	words[at + 1] = position.index;
-	words[at + 2] = position.offset;
-	words[at + 3] = position.sequence;
+	words[at + chainPosition.place] = position.place;
+	words[at + chainPosition.index] = position.index;
+	words[at + chainPosition.offset] = position.offset;
+	words[at + chainPosition.sequence] = position.sequence;
 }
 
 function readNewest(fd: number): Slot | undefined {
@@ -255,34 +268,43 @@ function readNewest(fd: number): Slot | undefined {
 }
 
 function readSlot(fd: number, at: number): Slot | undefined {
-	const header = readExactly(fd, at, headerBytes);
-	if (header === undefined || header.readUInt32LE(0) !== magic) return undefined;
-	const slotBytes = header.readUInt32LE(4);
-	const chainBytes = header.readUInt32LE(40) * chainWords * 4;
-	const totalBytes = headerBytes + chainBytes + header.readUInt32LE(44);
+	const header = readExactly(fd, at, checkpointHeaderBytes);
+	if (header === undefined || header.readUInt32LE(checkpointHeader.magic) !== checkpointMagic) return undefined;
+	const slotBytes = header.readUInt32LE(checkpointHeader.slotBytes);
+	const chainBytes = header.readUInt32LE(checkpointHeader.chainCount) * chainStateWords * 4;
+	const totalBytes = checkpointHeaderBytes + chainBytes + header.readUInt32LE(checkpointHeader.jsonBytes);
 	if (totalBytes > slotBytes || (at !== 0 && at !== slotBytes)) return undefined;
 	const bytes = readExactly(fd, at, totalBytes);
 	if (bytes === undefined) return undefined;
-	const crc = bytes.readUInt32LE(crcByte);
-	bytes.writeUInt32LE(0, crcByte);
+	const crc = bytes.readUInt32LE(checkpointHeader.crc);
+	bytes.writeUInt32LE(0, checkpointHeader.crc);
 	if (crc32(bytes) !== crc) return undefined;
-	return { generation: bytes.readDoubleLE(generationByte), slotBytes, checkpoint: decode(bytes, chainBytes) };
+	const generation = bytes.readDoubleLE(checkpointHeader.generation);
+	return { generation, slotBytes, checkpoint: decode(bytes, chainBytes) };
 }
 
 function decode(bytes: Buffer, chainBytes: number): Checkpoint {
-	const words = new Uint32Array(bytes.buffer, bytes.byteOffset + headerBytes, chainBytes / 4);
+	const words = new Uint32Array(bytes.buffer, bytes.byteOffset + checkpointHeaderBytes, chainBytes / 4);
 	const chains: ChainState[] = [];
-	for (let at = 0; at < words.length; at += chainWords) {
-		const [producer = 0, nonce = 0, lane = 0] = words.subarray(at, at + 3);
-		chains.push({ producer, nonce, lane, from: decodePosition(words, at + 4), to: decodePosition(words, at + 8) });
+	for (let at = 0; at < words.length; at += chainStateWords) {
+		chains.push({
+			producer: words[at + chainState.producer] as number,
+			nonce: words[at + chainState.nonce] as number,
+			lane: words[at + chainState.lane] as number,
+			from: decodePosition(words, at + chainState.from),
+			to: decodePosition(words, at + chainState.to),
+		});
 	}
-	const json = JSON.parse(bytes.toString("utf8", headerBytes + chainBytes)) as Pick<
+	const json = JSON.parse(bytes.toString("utf8", checkpointHeaderBytes + chainBytes)) as Pick<
 		Checkpoint,
 		"outputs" | "parked" | "unsynced"
 	>;
 	return {
-		horizon: bytes.readDoubleLE(16),
-		delivered: [bytes.readDoubleLE(24), bytes.readDoubleLE(32)],
+		horizon: bytes.readDoubleLE(checkpointHeader.horizon),
+		delivered: [
+			bytes.readDoubleLE(checkpointHeader.deliveredPriority),
+			bytes.readDoubleLE(checkpointHeader.deliveredNormal),
+		],
 		chains,
 		outputs: json.outputs,
 		parked: json.parked,
@@ -291,8 +313,12 @@ function decode(bytes: Buffer, chainBytes: number): Checkpoint {
 }
 
 function decodePosition(words: Uint32Array, at: number): ChainPosition {
-	const [place = 0, index = 0, offset = 0, sequence = 0] = words.subarray(at, at + 4);
-	return { place, index, offset, sequence };
+	return {
+		place: words[at + chainPosition.place] as number,
+		index: words[at + chainPosition.index] as number,
+		offset: words[at + chainPosition.offset] as number,
+		sequence: words[at + chainPosition.sequence] as number,
+	};
 }
 
 /** The bytes at a place of the file, in memory of their own (aligned for views); `undefined` when it ends before. */

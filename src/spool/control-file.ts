@@ -257,7 +257,7 @@ function readCounters(fd: number, near: QueueNumber): { next: number; nextProduc
  * Numbers skipped after a reboot or a loss. Lines written within the last sync interval before a power failure may have
  * higher numbers than anything that reached the disk of the spool; nobody logs so many in that time.
  */
-const numbersSkipped = 2 ** 24;
+export const numbersSkipped: number = 2 ** 24;
 
 function renew(fd: number, paths: SpoolPaths): void {
 	const seen = highestNumbers(paths);

@@ -18,9 +18,9 @@ import { slotWords } from "./control-layout.ts";
 import { aliveFile, producerDirectory } from "./paths.ts";
 
 /** A live producer that stays in its append for so long is passed over. */
-const passOverMs = 1000;
+export const passOverMs = 1000;
 /** An append takes nanoseconds: after this time it is worth asking whether the producer lives. */
-const askMs = 5;
+export const askMs = 5;
 
 interface Waiting {
 	readonly bound: number;

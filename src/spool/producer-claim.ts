@@ -4,14 +4,14 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import type { ControlFile } from "./control-file.ts";
 import { slotCount, slotInBetween, slotWords } from "./control-layout.ts";
-import { aliveFile, producerDirectory } from "./paths.ts";
+import { aliveFile, producerDirectory, type SpoolPaths } from "./paths.ts";
 
 /** What a rename says when something else has the name of a producer's folder. */
 const takenName: ReadonlySet<string | undefined> = new Set(["ENOTEMPTY", "EEXIST", "ENOTDIR"]);
@@ -21,18 +21,46 @@ export function claimFolder(control: ControlFile): { number: number; alive: File
 	const { paths } = control;
 	const draft = join(paths.producers, `.${process.pid}-${threadId}-${randomBytes(6).toString("hex")}`);
 	mkdirSync(draft, { mode: 0o700 });
-	const alive = FileLock.tryAcquire(aliveFile(draft));
-	if (alive === undefined)
-		throw new PylogError("PYLOG_SPOOL_DAMAGED", `Somebody locked ${aliveFile(draft)}, a new file.`);
+	let alive: FileLock | undefined;
+	try {
+		alive = FileLock.tryAcquire(aliveFile(draft));
+		if (alive === undefined) {
+			throw new PylogError("PYLOG_SPOOL_DAMAGED", `Somebody locked ${aliveFile(draft)}, a new file.`);
+		}
+		return { number: moveIn(control, draft), alive };
+	} catch (error) {
+		alive?.release();
+		rmSync(draft, { recursive: true, force: true });
+		throw error;
+	}
+}
+
+/** Gives a finished draft the next free number. */
+function moveIn(control: ControlFile, draft: string): number {
 	for (;;) {
 		const number = control.add("nextProducer", 1);
 		if (number === 0) continue;
 		try {
-			renameSync(draft, producerDirectory(paths, number));
-			return { number, alive };
+			renameSync(draft, producerDirectory(control.paths, number));
+			return number;
 		} catch (error) {
 			if (!takenName.has(systemCode(error))) throw error;
 		}
+	}
+}
+
+const draftAgeMs = 60_000;
+
+/** Removes folders of producers that died before they had a number. Never throws. */
+export function sweepDrafts({ producers }: SpoolPaths): void {
+	try {
+		for (const name of readdirSync(producers).filter((each) => each.startsWith("."))) {
+			const draft = join(producers, name);
+			const isOld = Date.now() - (lstatSync(draft, { throwIfNoEntry: false })?.ctimeMs ?? Date.now()) > draftAgeMs;
+			if (isOld && !isLocked(aliveFile(draft))) rmSync(draft, { recursive: true, force: true });
+		}
+	} catch {
+		// The next sweep comes to it.
 	}
 }
 

@@ -120,6 +120,8 @@ export class ProducerReader {
 
 	/** Tells the producer what is written, and which segments it may use again. Only after the checkpoint says so too. */
 	publish(): void {
+		// Nobody reads it of a dead one, and its slot may be another's in the next moment.
+		if (!this.#isAlive) return;
 		this.#delivered.forEach((position, lane) => {
 			this.#store(slotWords.written + lane, position.sequence);
 			this.#store(slotWords.freeBelow + lane, position.index);

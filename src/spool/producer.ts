@@ -16,6 +16,7 @@ import { rmSync, writeSync } from "node:fs";
 import { threadId } from "node:worker_threads";
 import type { FileLock } from "../platform/file-lock.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
+import { hasStack } from "../platform/stack.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { ControlFile } from "./control-file.ts";
@@ -27,7 +28,6 @@ import { aliveFile, producerDirectory } from "./paths.ts";
 import { claimFolder, claimSlot } from "./producer-claim.ts";
 import {
 	bodyChecksum,
-	finishChecksum,
 	maxPartBytes,
 	recordBytes,
 	recordHeader,
@@ -36,6 +36,7 @@ import {
 } from "./record-codec.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentChain } from "./segment-chain.ts";
+import { define, writeEnd } from "./unnumbered-record.ts";
 
 export interface ProducerOptions {
 	/** Absolute path of the cache directory. */
@@ -110,12 +111,20 @@ export class Producer {
 	 */
 	static open(options: ProducerOptions): Producer {
 		const control = ControlFile.open(options.cacheDir);
+		try {
+			return Producer.#claim(control, options);
+		} catch (error) {
+			control.close();
+			throw error;
+		}
+	}
+
+	static #claim(control: ControlFile, options: ProducerOptions): Producer {
 		const { number, alive } = claimFolder(control);
 		const slot = claimSlot(control, number);
 		if (slot === undefined) {
 			alive.release();
 			rmSync(producerDirectory(control.paths, number), { recursive: true, force: true });
-			control.close();
 			throw new PylogError(
 				"PYLOG_SLOTS_EXHAUSTED",
 				`All ${slotCount} producer slots of ${options.cacheDir} are taken by living processes or threads. ` +
@@ -211,6 +220,8 @@ export class Producer {
 			this.#commit(lane, segment, entry);
 			return true;
 		}
+		// A call on the last bytes of the stack must not end half way through what follows.
+		if (!hasStack()) return false;
 		const cut = cutEntry(entry);
 		const ready = this.#makeReady(lane, cut, force);
 		if (ready === undefined) return false;
@@ -252,7 +263,10 @@ export class Producer {
 		Atomics.store(control, slot + slotWords.bound, Atomics.load(control, controlWords.nextNumber) || -1);
 		const number = Atomics.add(control, controlWords.nextNumber, 1);
 		words[word + 2] = number;
-		words[word + 1] = finishChecksum(body, number, length);
+		// As `finishChecksum`, written out: a call could overflow the stack, and the bound would stand.
+		let sum = Math.imul(body ^ number, 0x9e3779b1);
+		sum = Math.imul(sum ^ (sum >>> 15) ^ length, 0x85ebca6b);
+		words[word + 1] = sum ^ (sum >>> 13);
 		Atomics.store(words, word, length);
 		// Before the bound goes: a reader whom the bound does not hold up must see that there is something to read.
 		Atomics.store(control, slot + slotWords.appended + lane, sequence);
@@ -340,34 +354,4 @@ export class Producer {
 
 function utcOffsetQuarters(nowMs: number): number {
 	return Math.round(localOffsetMinutes(nowMs) / 15) & 0xff;
-}
-
-/** Writes a definition into the segment; there is room. Definitions have no number: nothing waits for them. */
-function define(segment: Segment, lane: LaneIndex, definition: Definition): void {
-	definition.segment[lane] = segment.serial;
-	definition.offset[lane] = segment.offset;
-	const textBytes = segment.mapping.bytes.utf8Write(definition.text, segment.offset + recordHeaderBytes);
-	commitUnnumbered(segment, definition.kind, textBytes, 0, 0);
-}
-
-/** Links a full segment to the one that follows. */
-function writeEnd(segment: Segment, next: Segment): void {
-	commitUnnumbered(segment, recordKinds.end, 0, next.place, next.index);
-}
-
-function commitUnnumbered(segment: Segment, kind: number, messageBytes: number, first: number, second: number): void {
-	const { bytes, words } = segment.mapping;
-	const at = segment.offset;
-	const word = at >>> 2;
-	const length = recordBytes(messageBytes);
-	bytes.fill(0, at + recordHeaderBytes + messageBytes, at + length);
-	words.fill(0, word + 1, word + recordHeaderBytes / 4);
-	words[(at + length) >>> 2] = 0;
-	words[(at + recordHeader.kind) >>> 2] = kind;
-	words[(at + recordHeader.definition) >>> 2] = first;
-	words[(at + recordHeader.callSite) >>> 2] = second;
-	words[(at + recordHeader.messageBytes) >>> 2] = messageBytes;
-	words[word + 1] = finishChecksum(bodyChecksum(words, word, length, segment.seed), 0, length);
-	Atomics.store(words, word, length);
-	segment.offset = at + length;
 }

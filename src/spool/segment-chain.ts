@@ -20,12 +20,12 @@ import { segmentHeaderBytes } from "./segment-header.ts";
 export const firstSegmentBytes: number = 64 * 1024;
 export const maxSegmentBytes: number = 4 * 1024 * 1024;
 /** Segments a lane keeps: the current, the next, and one that the logman is reading. */
-const keptSegments = 3;
+export const keptSegments = 3;
 /** A segment that was filled within this time is followed by a larger one. */
-const quickFillMs = 250;
+export const quickFillMs = 250;
 /** Part of the disk that Pylog leaves free, and the most it insists on. */
-const freeShare = 0.02;
-const freeBytesAtMost: number = 256 * 1024 * 1024;
+export const freeShare = 0.02;
+export const freeBytesAtMost: number = 256 * 1024 * 1024;
 
 export interface ChainOwner {
 	readonly control: ControlFile;
@@ -73,12 +73,12 @@ export class SegmentChain {
 	next(bytes: number, force = false): Segment {
 		const needed = bytes + segmentHeaderBytes + segmentTailBytes;
 		const prepared = this.#prepared;
-		this.#prepared = undefined;
-		let segment = prepared !== undefined && prepared.sizeBytes >= needed ? prepared : undefined;
-		segment ??= this.#findFree(needed) ?? this.#make(needed, force);
-		this.#index += 1;
+		const isLarge = prepared !== undefined && prepared.sizeBytes >= needed;
+		const segment = isLarge ? prepared : (this.#findFree(needed) ?? this.#make(needed, force));
+		// Until it is linked and current, it may be begun again: a call that ends in between has changed nothing.
+		this.#prepared = segment;
 		const { producer, nonce } = this.#owner;
-		segment.begin({ producer, nonce, lane: this.lane, index: this.#index });
+		segment.begin({ producer, nonce, lane: this.lane, index: this.#index + 1 });
 		return segment;
 	}
 
@@ -89,6 +89,8 @@ export class SegmentChain {
 			this.#nextBytes = Math.min(this.#nextBytes * 4, maxSegmentBytes);
 		}
 		this.#begunMs = nowMs;
+		this.#index = segment.index;
+		this.#prepared = undefined;
 		this.#current = segment;
 	}
 

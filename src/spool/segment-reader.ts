@@ -6,20 +6,17 @@
  * what was read stays in place until the next look.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { systemCode } from "../shared/errors.ts";
+import { fstatSync, readSync } from "node:fs";
 import type { Lane } from "../shared/lane.ts";
 import type { LoggerDefinition } from "./log-record.ts";
 import { parseDefinition } from "./logger-definition.ts";
 import { isPlausibleLength, isRecord, partsFit, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
+import { SegmentDescriptor } from "./segment-descriptor.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
 
 const chunkBytes = 64 * 1024;
 /** A search for the next valid record gives up after it has read and summed so much: hostile lengths must not cost hours. */
-const maxSearchBytes = 64 * 1024 * 1024;
-/** What opening says of a file that is not there for us; anything else, such as too many open files, is no answer. */
-const noFile: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EACCES", "EPERM"]);
-
+export const maxSearchBytes: number = 64 * 1024 * 1024;
 export class SegmentReader {
 	readonly path: string;
 	readonly header: SegmentHeader;
@@ -29,7 +26,7 @@ export class SegmentReader {
 	words: Int32Array = new Int32Array(0);
 	/** Whether the file ends before its header says so. */
 	readonly isTruncated: boolean;
-	readonly #fd: number;
+	readonly #descriptor: SegmentDescriptor;
 	readonly #sizeBytes: number;
 	readonly #seed: number;
 	#start = 0;
@@ -39,11 +36,11 @@ export class SegmentReader {
 	readonly #definitions = new Map<number, LoggerDefinition>();
 	readonly #callSites = new Map<number, string>();
 
-	private constructor(path: string, fd: number, header: SegmentHeader) {
-		this.path = path;
+	private constructor(descriptor: SegmentDescriptor, header: SegmentHeader) {
+		this.path = descriptor.path;
 		this.header = header;
-		this.#fd = fd;
-		const fileBytes = fstatSync(fd).size;
+		this.#descriptor = descriptor;
+		const fileBytes = fstatSync(descriptor.fd).size;
 		// What is left of a truncated file counts.
 		this.#sizeBytes = Math.min(header.sizeBytes, fileBytes);
 		this.isTruncated = fileBytes < header.sizeBytes;
@@ -52,44 +49,45 @@ export class SegmentReader {
 
 	/** Opens a segment; `undefined` when the file is not there or is not this segment (yet). */
 	static open(path: string, lane: Lane, index: number, nonce: number | undefined): SegmentReader | undefined {
-		const fd = openForReading(path);
-		if (fd === undefined) return undefined;
-		const header = readHeader(fd);
+		const descriptor = SegmentDescriptor.open(path);
+		if (descriptor === undefined) return undefined;
+		const header = readHeader(descriptor.fd);
 		if (header?.lane === lane && header.index === index && (nonce === undefined || nonce === header.nonce)) {
-			return new SegmentReader(path, fd, header);
+			return new SegmentReader(descriptor, header);
 		}
-		closeSync(fd);
+		descriptor.close();
 		return undefined;
 	}
 
 	/** Opens a file whose header is damaged as the segment it is known to be; `undefined` when there is no such file. */
 	static openDamaged(path: string, header: Omit<SegmentHeader, "sizeBytes">): SegmentReader | undefined {
-		const fd = openForReading(path);
-		return fd === undefined ? undefined : new SegmentReader(path, fd, { ...header, sizeBytes: fstatSync(fd).size });
+		const descriptor = SegmentDescriptor.open(path);
+		if (descriptor === undefined) return undefined;
+		return new SegmentReader(descriptor, { ...header, sizeBytes: fstatSync(descriptor.fd).size });
 	}
 
 	/** What stands at the start of a file. One that was never begun is empty: zeros in header and first length word. */
 	static headerState(path: string): "missing" | "empty" | "damaged" | "valid" {
-		const fd = openForReading(path);
-		if (fd === undefined) return "missing";
+		const descriptor = SegmentDescriptor.open(path);
+		if (descriptor === undefined) return "missing";
 		try {
 			const bytes = Buffer.alloc(segmentHeaderBytes + 4);
-			readSync(fd, bytes, 0, bytes.length, 0);
+			readSync(descriptor.fd, bytes, 0, bytes.length, 0);
 			if (decodeSegmentHeader(bytes) !== undefined) return "valid";
 			return bytes.every((byte) => byte === 0) ? "empty" : "damaged";
 		} finally {
-			closeSync(fd);
+			descriptor.close();
 		}
 	}
 
 	/** Header of a segment file; `undefined` where there is no valid one. */
 	static headerOf(path: string): SegmentHeader | undefined {
-		const fd = openForReading(path);
-		if (fd === undefined) return undefined;
+		const descriptor = SegmentDescriptor.open(path);
+		if (descriptor === undefined) return undefined;
 		try {
-			return readHeader(fd);
+			return readHeader(descriptor.fd);
 		} finally {
-			closeSync(fd);
+			descriptor.close();
 		}
 	}
 
@@ -128,7 +126,7 @@ export class SegmentReader {
 	/** A copy of the bytes from `from` to `to` (a mebibyte at most), or to the end of the file. */
 	copy(from: number, to: number = this.#sizeBytes): Buffer {
 		const bytes = Buffer.alloc(Math.max(0, Math.min(to - from, 1024 * 1024)));
-		return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, from));
+		return bytes.subarray(0, readSync(this.#descriptor.fd, bytes, 0, bytes.length, from));
 	}
 
 	/** The logger definition at `offset`. One that can't be understood has an empty output. */
@@ -153,7 +151,7 @@ export class SegmentReader {
 	}
 
 	close(): void {
-		closeSync(this.#fd);
+		this.#descriptor.close();
 	}
 
 	#textAt(offset: number, kind: number): string | undefined {
@@ -184,25 +182,12 @@ export class SegmentReader {
 			this.chunk = Buffer.from(memory);
 			this.words = new Int32Array(memory);
 		}
-		const bytesRead = readSync(this.#fd, this.chunk, 0, this.chunk.length, offset);
+		const bytesRead = readSync(this.#descriptor.fd, this.chunk, 0, this.chunk.length, offset);
 		this.#start = offset;
 		this.#end = offset + bytesRead;
 		this.#costBytes += bytesRead;
 		return bytesRead >= length;
 	}
-}
-
-function openForReading(path: string): number | undefined {
-	let fd: number;
-	try {
-		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-	} catch (error) {
-		if (noFile.has(systemCode(error))) return undefined;
-		throw error;
-	}
-	if (fstatSync(fd).isFile()) return fd;
-	closeSync(fd);
-	return undefined;
 }
 
 function readHeader(fd: number): SegmentHeader | undefined {

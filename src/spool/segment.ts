@@ -8,7 +8,7 @@
  * lengths always comes to a zero, also in a segment that is used again.
  */
 
-import { closeSync, unlinkSync } from "node:fs";
+import { closeSync, rmSync, unlinkSync } from "node:fs";
 import { Mapping } from "../platform/mapping.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
@@ -47,6 +47,8 @@ export class Segment {
 	 * @throws PylogError PYLOG_SPOOL_FULL when the disk has no room for it.
 	 */
 	static create(path: string, place: number, sizeBytes: number): Segment {
+		// What a call left that ended half way: the folder is this producer's alone, and the place is free.
+		rmSync(path, { force: true });
 		const fd = openOwnedFile(path, "exclusive");
 		try {
 			if (!reserve(fd, sizeBytes)) {
@@ -54,7 +56,7 @@ export class Segment {
 			}
 			return new Segment(path, place, Mapping.map(fd, sizeBytes));
 		} catch (error) {
-			unlinkSync(path);
+			rmSync(path, { force: true });
 			throw error;
 		} finally {
 			closeSync(fd);

@@ -7,7 +7,7 @@
  */
 
 import { type LaneIndex, lanes } from "../shared/lane.ts";
-import { type QueueNumber, queueNumber } from "../shared/numbers.ts";
+import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import type { Damage } from "./chain-reader.ts";
 import type { ChainState, Checkpoint } from "./checkpoint.ts";
 import type { ControlFile } from "./control-file.ts";
@@ -87,9 +87,14 @@ export class SpoolReader {
 	/**
 	 * Hands records to `visit` in order, until it says `"last"` or all below the horizon is read.
 	 * Returns whether more may wait.
+	 *
+	 * @param stopAt Low bits of a number: nothing from there on is read.
 	 */
-	read(visit: Visit): boolean {
+	read(visit: Visit, stopAt?: number): boolean {
 		this.#lastHorizon = this.#fixed ?? this.#horizon.read();
+		if (stopAt !== undefined) {
+			this.#lastHorizon = Math.min(this.#lastHorizon, liftQueueNumber(stopAt, this.#lastHorizon)) as QueueNumber;
+		}
 		this.discover();
 		this.#fixed = this.#lastHorizon;
 		if (this.#readLane(0, this.#lastHorizon, visit) !== "end") return true;
@@ -205,11 +210,12 @@ export class SpoolReader {
 	discover(): void {
 		const opened = this.#control.load("producersOpened");
 		if (opened === this.#discoveredAt) return;
-		this.#discoveredAt = opened;
 		for (const number of producerNumbers(this.#control.paths)) {
 			if (this.#producers.has(number)) continue;
 			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
 		}
+		// Only now: where descriptors run out in between, the rest is met the next time.
+		this.#discoveredAt = opened;
 	}
 
 	close(): void {

@@ -2,7 +2,8 @@
  * An append is looked at from outside between any two of its steps in shared memory: what another producer appends
  * there, and what a reader reads there, is what another process could do at that moment.
  */
-import { closeSync, readdirSync, readlinkSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { lanes, type LaneIndex } from "../../src/shared/lane.ts";
@@ -10,6 +11,7 @@ import { ControlFile } from "../../src/spool/control-file.ts";
 import { Producer } from "../../src/spool/producer.ts";
 import { SpoolReader } from "../../src/spool/spool-reader.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { endSilently } from "./silent-end.ts";
 import { entryOf, messagesOf, newDefinition, type ReadRecord, ReaderNotes, readOn } from "./spool-records.ts";
 
 /** Loads and stores of one append in shared memory: bound, number, commit and what belongs to them. */
@@ -25,9 +27,9 @@ afterEach(() => {
 function interrupted(act: () => void, step: number, at: () => void): number {
 	let count = 0;
 	let isInside = false;
-	for (const name of ["load", "store", "add", "exchange"] as const) {
-		const original = Atomics[name] as (...given: unknown[]) => number;
-		vi.spyOn(Atomics, name).mockImplementation((...given: unknown[]) => {
+	const spies = (["load", "store", "add", "exchange"] as const).map((name) => {
+		const original = Atomics[name] as (...given: unknown[]) => never;
+		return vi.spyOn(Atomics, name).mockImplementation((...given: unknown[]): never => {
 			if (!isInside) {
 				count += 1;
 				isInside = true;
@@ -39,25 +41,13 @@ function interrupted(act: () => void, step: number, at: () => void): number {
 			}
 			return original(...given);
 		});
-	}
+	});
 	try {
 		act();
 	} finally {
-		vi.restoreAllMocks();
+		for (const spy of spies) spy.mockRestore();
 	}
 	return count;
-}
-
-/** What the kernel does when a process dies: its lock is free, its words stay. */
-function die(producer: Producer): void {
-	const alive = `/producers/${producer.number}/alive`;
-	for (const fd of readdirSync("/proc/self/fd")) {
-		try {
-			if (readlinkSync(`/proc/self/fd/${fd}`).endsWith(alive)) closeSync(Number(fd));
-		} catch {
-			// The descriptor of the listing itself.
-		}
-	}
 }
 
 class Scene {
@@ -160,7 +150,7 @@ describe.each([0, 1] as const)("an append to lane %i", (lane) => {
 			});
 		};
 		expect(act).toThrow(Died);
-		die(scene.producer);
+		endSilently(scene.producer);
 		scene.appendOther(lane, "other next");
 		await scene.lookUntilSettled();
 		scene.expectOrder();
@@ -174,5 +164,79 @@ describe.each([0, 1] as const)("an append to lane %i", (lane) => {
 		reader.close();
 		expect(messages.toSorted()).toEqual(committed.toSorted());
 		expect(scene.reader.isHeldUp).toBe(false);
+	});
+});
+
+describe("a producer that is stopped in an append", () => {
+	it("holds the others up for about a second; its record comes late then, and says so", () => {
+		const scene = new Scene(1);
+		const commit = 4;
+		interrupted(() => scene.append(1, "next"), commit, () => {
+			scene.appendOther(1, "other next");
+			scene.look();
+			expect(scene.read).toHaveLength(2);
+			const startMs = performance.now();
+			while (scene.read.length === 2 && performance.now() - startMs < 10_000) {
+				Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+				scene.look();
+			}
+			expect(performance.now() - startMs).toBeGreaterThan(900);
+			expect(messagesOf(scene.read)).toEqual(["first", "other first", "other next"]);
+			expect(scene.reader.isHeldUp).toBe(false);
+		});
+		scene.appendOther(1, "other last");
+		scene.look();
+		expect(scene.read.slice(3).map(({ message, late }) => [message, late])).toEqual([
+			["next", true],
+			["other last", false],
+		]);
+		expect(scene.notes.gaps).toEqual([]);
+		scene.producer.close();
+	});
+});
+
+describe("an append that goes on in a segment which was in use before", () => {
+	const large = "x".repeat(6000);
+	const noSteps = (): void => undefined;
+
+	/** A scene after so many appends, each delivered; returns the steps of each. Time passes, so that segments stay small. */
+	function afterAppends(count: number): { scene: Scene; steps: readonly number[] } {
+		let nowMs = 1_795_328_728_000;
+		vi.spyOn(Date, "now").mockImplementation(() => (nowMs += 1000));
+		const scene = new Scene(1);
+		const taken: number[] = [];
+		for (let time = 0; time < count; time++) {
+			taken.push(interrupted(() => scene.append(1, large), 0, noSteps));
+			scene.look();
+			scene.reader.publish();
+		}
+		return { scene, steps: taken };
+	}
+
+	it("leaves nothing that looks damaged when the producer ends before any of its steps", async () => {
+		const dryRun = afterAppends(60);
+		const changes = dryRun.steps.flatMap((count, at) => (count > steps.length + 2 ? [at] : []));
+		expect(readdirSync(join(dryRun.scene.cacheDir, "producers", "1")).length).toBeLessThan(changes.length);
+		dryRun.scene.producer.close();
+		vi.restoreAllMocks();
+		const last = changes.at(-1) as number;
+		for (let step = 1; step <= (dryRun.steps[last] as number); step++) {
+			const { scene } = afterAppends(last);
+			const act = (): void => {
+				interrupted(() => scene.append(1, large), step, () => {
+					throw new Died();
+				});
+			};
+			expect(act).toThrow(Died);
+			vi.restoreAllMocks();
+			endSilently(scene.producer);
+			await scene.lookUntilSettled();
+			scene.reader.checkLiveness(true);
+			scene.look();
+			scene.expectOrder();
+			expect(scene.reader.retire(), `step ${step}`).toEqual([]);
+			expect(readdirSync(join(scene.cacheDir, "producers"))).toEqual(["2"]);
+			expect(scene.notes.damages).toEqual([]);
+		}
 	});
 });

@@ -40,10 +40,11 @@ const anyCheckpoint: fc.Arbitrary<Checkpoint> = fc.record({
 	chains: fc.array(anyChain),
 	outputs: fc.array(anyOutput, { maxLength: 3 }),
 	parked: fc.dictionary(fc.string(), fc.nat(), { noNullPrototype: true }),
+	unsynced: fc.array(fc.string(), { maxLength: 3 }),
 });
 
 function checkpointAt(horizon: number, changes: Partial<Checkpoint> = {}): Checkpoint {
-	return { horizon, delivered: [0, 0], chains: [], outputs: [], parked: {}, ...changes };
+	return { horizon, delivered: [0, 0], chains: [], outputs: [], parked: {}, unsynced: [], ...changes };
 }
 
 function manyChains(count: number): readonly ChainState[] {

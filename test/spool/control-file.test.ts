@@ -140,7 +140,9 @@ describe("slots", () => {
 				message: expect.stringContaining("4096 producer slots") as string,
 			}) as Error,
 		);
-		expect(readdirSync(join(cacheDir, "producers")).map(Number).toSorted()).toEqual([living.number, dead, next.number]);
+		expect(new Set(readdirSync(join(cacheDir, "producers")))).toEqual(
+			new Set([living.number, dead, next.number].map(String)),
+		);
 		next.close();
 	});
 });

@@ -43,7 +43,7 @@ export class AppendError extends Error {
 	}
 }
 
-const tailBytes = 64;
+export const tailBytes = 64;
 const fileMode = 0o640;
 const folderMode = 0o750;
 
