@@ -1,7 +1,7 @@
 /** Programs of test/fixtures as processes: each is ended with the test that started it, whatever becomes of the test. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface, type Interface } from "node:readline";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
@@ -39,7 +39,7 @@ export function startFixture(name: string, ...args: readonly string[]): FixtureP
 		pid: child.pid as number,
 		process: child,
 		line: async () => {
-			lines ??= (createInterface({ input: child.stdout }) as Interface)[Symbol.asyncIterator]();
+			lines ??= createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 			const next = await lines.next();
 			if (next.done === true) throw new Error(`${name} ended without a word: ${said}`);
 			return next.value;

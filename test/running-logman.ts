@@ -93,8 +93,3 @@ export function linesOf(path: string): string[] {
 	}
 	return text.split("\n").slice(0, -1);
 }
-
-/** What the file holds after its last newline. */
-export function halfLineOf(path: string): string {
-	return readFileSync(path, "utf8").split("\n").at(-1) ?? "";
-}

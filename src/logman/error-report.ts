@@ -31,7 +31,7 @@ export interface ErrorReport {
 }
 
 /** The longest text of a report's indented part, in bytes; what is longer is cut with a mark. */
-export const maxReportBodyBytes = 8192;
+const maxReportBodyBytes = 8192;
 
 const maxTextLength = 2048;
 const maxIdentityLength = 65_536;

@@ -4,8 +4,8 @@
  * are closed first.
  */
 
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { PylogError, systemCode } from "../shared/errors.ts";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { systemCode } from "../shared/errors.ts";
 
 const maxOpen = 256;
 /** What opening says of a file that is not there for us; anything else, such as too many open files, is no answer. */
@@ -29,26 +29,33 @@ export class SegmentDescriptor {
 
 	/** Opens a file for reading, without following a link or waiting; `undefined` when there is none for us. */
 	static open(path: string): SegmentDescriptor | undefined {
-		let fd: number;
-		try {
-			fd = openForReading(path);
-		} catch (error) {
-			if (noFile.has(systemCode(error))) return undefined;
-			throw error;
-		}
+		const fd = tryOpen(path);
+		if (fd === undefined) return undefined;
 		const stats = fstatSync(fd);
 		if (stats.isFile()) return new SegmentDescriptor(path, fd, stats.ino);
 		closeSync(fd);
 		return undefined;
 	}
 
-	/** An open descriptor. @throws the file system's error, when the file is gone or another one by now. */
-	get fd(): number {
+	/** Size of the file, 0 when it is gone. */
+	get sizeBytes(): number {
+		const fd = this.#openAgain();
+		return fd === undefined ? 0 : fstatSync(fd).size;
+	}
+
+	/** Reads bytes from `offset` on and returns how many; a file that is gone, or another one by now, has none. */
+	read(bytes: Uint8Array, offset: number): number {
+		const fd = this.#openAgain();
+		return fd === undefined ? 0 : readSync(fd, bytes, 0, bytes.length, offset);
+	}
+
+	#openAgain(): number | undefined {
 		if (this.#fd < 0) {
-			const fd = openForReading(this.path);
+			const fd = tryOpen(this.path);
+			if (fd === undefined) return undefined;
 			if (fstatSync(fd).ino !== this.#inode) {
 				closeSync(fd);
-				throw new PylogError("PYLOG_SPOOL_DAMAGED", `The segment ${this.path} was replaced while it was read.`);
+				return undefined;
 			}
 			this.#fd = fd;
 		}
@@ -70,6 +77,15 @@ export class SegmentDescriptor {
 			if (openOnes.size <= maxOpen) return;
 			oldest.close();
 		}
+	}
+}
+
+function tryOpen(path: string): number | undefined {
+	try {
+		return openForReading(path);
+	} catch (error) {
+		if (noFile.has(systemCode(error))) return undefined;
+		throw error;
 	}
 }
 

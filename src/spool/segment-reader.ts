@@ -6,7 +6,6 @@
  * what was read stays in place until the next look.
  */
 
-import { fstatSync, readSync } from "node:fs";
 import type { Lane } from "../shared/lane.ts";
 import type { LoggerDefinition } from "./log-record.ts";
 import { parseDefinition } from "./logger-definition.ts";
@@ -17,6 +16,7 @@ import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSee
 const chunkBytes = 64 * 1024;
 /** A search for the next valid record gives up after it has read and summed so much: hostile lengths must not cost hours. */
 export const maxSearchBytes: number = 64 * 1024 * 1024;
+
 export class SegmentReader {
 	readonly path: string;
 	readonly header: SegmentHeader;
@@ -40,7 +40,7 @@ export class SegmentReader {
 		this.path = descriptor.path;
 		this.header = header;
 		this.#descriptor = descriptor;
-		const fileBytes = fstatSync(descriptor.fd).size;
+		const fileBytes = descriptor.sizeBytes;
 		// What is left of a truncated file counts.
 		this.#sizeBytes = Math.min(header.sizeBytes, fileBytes);
 		this.isTruncated = fileBytes < header.sizeBytes;
@@ -51,7 +51,7 @@ export class SegmentReader {
 	static open(path: string, lane: Lane, index: number, nonce: number | undefined): SegmentReader | undefined {
 		const descriptor = SegmentDescriptor.open(path);
 		if (descriptor === undefined) return undefined;
-		const header = readHeader(descriptor.fd);
+		const header = readHeader(descriptor);
 		if (header?.lane === lane && header.index === index && (nonce === undefined || nonce === header.nonce)) {
 			return new SegmentReader(descriptor, header);
 		}
@@ -63,7 +63,7 @@ export class SegmentReader {
 	static openDamaged(path: string, header: Omit<SegmentHeader, "sizeBytes">): SegmentReader | undefined {
 		const descriptor = SegmentDescriptor.open(path);
 		if (descriptor === undefined) return undefined;
-		return new SegmentReader(descriptor, { ...header, sizeBytes: fstatSync(descriptor.fd).size });
+		return new SegmentReader(descriptor, { ...header, sizeBytes: descriptor.sizeBytes });
 	}
 
 	/** What stands at the start of a file. One that was never begun is empty: zeros in header and first length word. */
@@ -72,7 +72,7 @@ export class SegmentReader {
 		if (descriptor === undefined) return "missing";
 		try {
 			const bytes = Buffer.alloc(segmentHeaderBytes + 4);
-			readSync(descriptor.fd, bytes, 0, bytes.length, 0);
+			descriptor.read(bytes, 0);
 			if (decodeSegmentHeader(bytes) !== undefined) return "valid";
 			return bytes.every((byte) => byte === 0) ? "empty" : "damaged";
 		} finally {
@@ -85,7 +85,7 @@ export class SegmentReader {
 		const descriptor = SegmentDescriptor.open(path);
 		if (descriptor === undefined) return undefined;
 		try {
-			return readHeader(descriptor.fd);
+			return readHeader(descriptor);
 		} finally {
 			descriptor.close();
 		}
@@ -126,7 +126,7 @@ export class SegmentReader {
 	/** A copy of the bytes from `from` to `to` (a mebibyte at most), or to the end of the file. */
 	copy(from: number, to: number = this.#sizeBytes): Buffer {
 		const bytes = Buffer.alloc(Math.max(0, Math.min(to - from, 1024 * 1024)));
-		return bytes.subarray(0, readSync(this.#descriptor.fd, bytes, 0, bytes.length, from));
+		return bytes.subarray(0, this.#descriptor.read(bytes, from));
 	}
 
 	/** The logger definition at `offset`. One that can't be understood has an empty output. */
@@ -182,7 +182,7 @@ export class SegmentReader {
 			this.chunk = Buffer.from(memory);
 			this.words = new Int32Array(memory);
 		}
-		const bytesRead = readSync(this.#descriptor.fd, this.chunk, 0, this.chunk.length, offset);
+		const bytesRead = this.#descriptor.read(this.chunk, offset);
 		this.#start = offset;
 		this.#end = offset + bytesRead;
 		this.#costBytes += bytesRead;
@@ -190,8 +190,8 @@ export class SegmentReader {
 	}
 }
 
-function readHeader(fd: number): SegmentHeader | undefined {
+function readHeader(descriptor: SegmentDescriptor): SegmentHeader | undefined {
 	const bytes = Buffer.alloc(segmentHeaderBytes);
-	readSync(fd, bytes, 0, bytes.length, 0);
+	descriptor.read(bytes, 0);
 	return decodeSegmentHeader(bytes);
 }

@@ -46,7 +46,12 @@ function parseTables(markdown: string): Table[] {
 	for (const line of [...markdown.split("\n"), ""]) {
 		if (line.startsWith("#")) section = line.replace(/^#+ /, "");
 		if (line.startsWith("|")) {
-			lines.push(line.split("|").slice(1, -1).map((cell) => cell.trim().replace(/^`(.*)`$/, "$1")));
+			lines.push(
+				line
+					.split("|")
+					.slice(1, -1)
+					.map((cell) => cell.trim().replace(/^`(.*)`$/, "$1")),
+			);
 			continue;
 		}
 		const [columns, , ...rows] = lines;
@@ -110,7 +115,9 @@ describe("the constants", () => {
 	it("are those of the code, and all of them are in the code", () => {
 		const inDocument = Object.assign(
 			{},
-			...tables.filter(({ columns }) => columns[0] === "constant").map((table) => numbersIn(table, "constant", "value")),
+			...tables
+				.filter(({ columns }) => columns[0] === "constant")
+				.map((table) => numbersIn(table, "constant", "value")),
 		) as Record<string, number>;
 		expect(inDocument).toEqual({
 			spoolVersion: controlLayout.spoolVersion,
@@ -145,7 +152,9 @@ describe("the constants", () => {
 
 	it("that are texts are in the tables: the magics, and the name of every file", () => {
 		const meaningOf = (section: string): string | undefined =>
-			tableOf(section, "offset").rows.find((row) => row.includes("magic"))?.at(-1);
+			tableOf(section, "offset")
+				.rows.find((row) => row.includes("magic"))
+				?.at(-1);
 		expect(meaningOf("Header of the control file")).toContain(`\`${controlLayout.controlMagic}\``);
 		expect(meaningOf("Segment header")).toContain(`\`${segmentMagic}\``);
 		const picture = text.slice(text.indexOf("## The directory"), text.indexOf("## The control file"));

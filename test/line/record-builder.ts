@@ -57,7 +57,7 @@ export function makeRecord(content: RecordContent = {}, changes: Partial<LogReco
 	};
 }
 
-export function renderBytes(render: LineRenderer, record: LogRecord): Buffer {
+function renderBytes(render: LineRenderer, record: LogRecord): Buffer {
 	const out = new LineBuffer({ initialBytes: 16 });
 	render(record, out);
 	return Buffer.from(out.bytes);

@@ -50,7 +50,9 @@ test("SIGTERM ends a script as if it did not log, and the lines are there soon",
 test("many scripts at once end up with one logman, and every line is there when the last has ended", async () => {
 	expect(await Promise.all(Array.from({ length: 8 }, () => run("return")))).toEqual(Array.from({ length: 8 }, () => 0));
 	await until(() => linesOf(path).length >= 80);
-	expect(linesOf(path).toSorted()).toEqual(tenLines.flatMap((line) => Array.from({ length: 8 }, () => line)).toSorted());
+	expect(linesOf(path).toSorted()).toEqual(
+		tenLines.flatMap((line) => Array.from({ length: 8 }, () => line)).toSorted(),
+	);
 });
 
 test("scripts one after the other use the same logman", async () => {

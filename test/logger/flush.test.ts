@@ -49,15 +49,18 @@ test("a flush resolves when the lines are in their file, however many", async ()
 	await running.stop();
 });
 
-test.each(["interval", "batch", "never"] as const)("a flush does not wait for the next sync (sync: %s)", async (sync) => {
-	const running = await runLogman(cacheDir, { sync, syncIntervalMs: 3_600_000 });
-	const { ask } = await startLogger();
-	await ask("log 10 line");
-	const startMs = performance.now();
-	expect(await ask("flush")).toBe("flushed");
-	expect(performance.now() - startMs).toBeLessThan(2000);
-	await running.stop();
-});
+test.each(["interval", "batch", "never"] as const)(
+	"a flush does not wait for the next sync (sync: %s)",
+	async (sync) => {
+		const running = await runLogman(cacheDir, { sync, syncIntervalMs: 3_600_000 });
+		const { ask } = await startLogger();
+		await ask("log 10 line");
+		const startMs = performance.now();
+		expect(await ask("flush")).toBe("flushed");
+		expect(performance.now() - startMs).toBeLessThan(2000);
+		await running.stop();
+	},
+);
 
 test("a flush wakes a logman that sleeps", async () => {
 	const running = await runLogman(cacheDir);
@@ -159,7 +162,7 @@ test("a logger that nobody flushes starts a new logman by itself when its own wa
 test("a flush ends when no logman can be started, and so does closing", async () => {
 	const { ask } = await startLogger({ logman: "auto" });
 	const first = await untilLogman(cacheDir);
-	await ask("no-node");
+	await ask("node /nowhere/node");
 	process.kill(first, "SIGKILL");
 	await until(() => logmanPid(cacheDir) === undefined);
 	await ask("log 1 line");
@@ -168,6 +171,24 @@ test("a flush ends when no logman can be started, and so does closing", async ()
 	expect(performance.now() - startMs).toBeLessThan(15_000);
 	await drain(cacheDir);
 	expect(linesOf(path)).toEqual(["line 1"]);
+});
+
+// Each look, ten and more in a second, started one.
+test("a logman that never comes up is started less and less often", async () => {
+	const starts = `${path}.starts`;
+	const failing = `${path}.node`;
+	writeFileSync(failing, `#!/bin/sh\necho start >> '${starts}'\nexit 1\n`, { mode: 0o755 });
+	const { ask } = await startLogger({ logman: "auto" });
+	const first = await untilLogman(cacheDir);
+	await ask(`node ${failing}`);
+	process.kill(first, "SIGKILL");
+	await until(() => logmanPid(cacheDir) === undefined);
+	await ask("log 1 line");
+	await sleep(2500);
+	expect(linesOf(starts).length).toBeGreaterThan(1);
+	expect(linesOf(starts).length).toBeLessThan(7);
+	await ask(`node ${process.execPath}`);
+	expect(await ask("flush")).toBe("flushed");
 });
 
 // The look for a logman threw in a timer, and that was the end of the application.

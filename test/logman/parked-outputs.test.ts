@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
 	existsSync,
 	mkdirSync,
@@ -11,7 +12,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { ParkedOutputs } from "../../src/logman/parked-outputs.ts";
 import { CheckpointFile, readCheckpoint } from "../../src/spool/checkpoint.ts";
 import { parkedBytes, parkedFile } from "../../src/spool/parked-file.ts";
@@ -115,6 +116,38 @@ test.each([
 	expect(linesOf(path)).toEqual(numbered(10));
 	expect(readdirSync(spoolPaths(cacheDir).parked)).toEqual([]);
 });
+
+/** Mounts a small file system, for which one has to be root; unmounted after the test. */
+function mountSmall(folder: string, sizeKib: number): void {
+	mkdirSync(folder);
+	onTestFinished(() => void spawnSync("umount", ["-l", folder]));
+	expect(spawnSync("mount", ["-t", "tmpfs", "-o", `size=${sizeKib}k`, "tmpfs", folder]).status).toBe(0);
+}
+
+const mayMount = spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0;
+
+test.skipIf(!mayMount)(
+	"a disk that gets full in the middle of a line has the rest of it once there is room",
+	async () => {
+		const disk = join(logs, "disk");
+		mountSmall(disk, 1024);
+		const path = join(disk, "app.log");
+		writeFileSync(join(disk, "filler"), Buffer.alloc(700 * 1024));
+		const running = await runLogman(cacheDir);
+		const long = numbered(100).map((line) => line.padEnd(4999, "."));
+		write(path, long);
+		write(good, ["not held up"]);
+		await until(() => linesOf(good).length === 1);
+		await until(() => statSync(path).size === 324 * 1024);
+		expect(readFileSync(path).length % 5000).not.toBe(0);
+		expect(reports()).toContain("ENOSPC");
+		unlinkSync(join(disk, "filler"));
+		await until(() => statSync(path).size === 500_000);
+		await running.stop();
+		expect(linesOf(path)).toEqual(long);
+		expect(reports()).toContain(`failing message: ${(long[66] as string).slice(0, 40)}`);
+	},
+);
 
 test("lines that wait survive the logman, and a later one brings them back before it writes newer ones", async () => {
 	mkdirSync(blocked);

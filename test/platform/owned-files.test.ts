@@ -1,14 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-	chmodSync,
-	chownSync,
-	closeSync,
-	mkdirSync,
-	readdirSync,
-	statSync,
-	symlinkSync,
-	writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, closeSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ensureOwnedDirectory, openOwnedFile } from "../../src/platform/owned-files.ts";

@@ -110,80 +110,112 @@ class Scene {
 describe.each([0, 1] as const)("an append to lane %i", (lane) => {
 	it(`has the steps that are tried here, in the ${lanes[lane]} lane`, () => {
 		const scene = new Scene(lane);
-		expect(interrupted(() => scene.append(lane, "next"), 0, () => undefined)).toBe(steps.length);
+		expect(
+			interrupted(
+				() => scene.append(lane, "next"),
+				0,
+				() => undefined,
+			),
+		).toBe(steps.length);
 		scene.producer.close();
 	});
 
 	it.each(steps)("keeps the order when another producer appends and a reader reads before step %i", (step) => {
 		const scene = new Scene(lane);
-		interrupted(() => scene.append(lane, "next"), step, () => {
-			scene.appendOther(lane, "other next");
-			scene.look();
-		});
+		interrupted(
+			() => scene.append(lane, "next"),
+			step,
+			() => {
+				scene.appendOther(lane, "other next");
+				scene.look();
+			},
+		);
 		scene.look();
 		scene.expectOrder();
 		expect(messagesOf(scene.read).toSorted()).toEqual(["first", "next", "other first", "other next"]);
 		scene.producer.close();
 	});
 
-	it.each(steps)("keeps the order when a reader reads before step %i, and another has appended any time before", (step) => {
-		for (const earlier of steps.filter((each) => each < step)) {
-			const scene = new Scene(lane);
-			// The reader looks at `step`, in the middle of an append that an append of the other one is in the middle of.
-			interrupted(() => scene.append(lane, "next"), earlier, () => scene.appendOther(lane, "other next"));
-			interrupted(() => scene.append(lane, "last"), step, () => {
-				scene.appendOther(lane, "other last");
+	it.each(steps)(
+		"keeps the order when a reader reads before step %i, and another has appended any time before",
+		(step) => {
+			for (const earlier of steps.filter((each) => each < step)) {
+				const scene = new Scene(lane);
+				// The reader looks at `step`, in the middle of an append that an append of the other one is in the middle of.
+				interrupted(
+					() => scene.append(lane, "next"),
+					earlier,
+					() => scene.appendOther(lane, "other next"),
+				);
+				interrupted(
+					() => scene.append(lane, "last"),
+					step,
+					() => {
+						scene.appendOther(lane, "other last");
+						scene.look();
+					},
+				);
 				scene.look();
-			});
-			scene.look();
-			scene.expectOrder();
-			expect(scene.read).toHaveLength(6);
-			scene.producer.close();
-		}
-	});
+				scene.expectOrder();
+				expect(scene.read).toHaveLength(6);
+				scene.producer.close();
+			}
+		},
+	);
 
-	it.each(steps)("that ends with its process before step %i leaves the order and everything committed", async (step) => {
-		const scene = new Scene(lane);
-		const act = (): void => {
-			interrupted(() => scene.append(lane, "next"), step, () => {
-				throw new Died();
-			});
-		};
-		expect(act).toThrow(Died);
-		endSilently(scene.producer);
-		scene.appendOther(lane, "other next");
-		await scene.lookUntilSettled();
-		scene.expectOrder();
-		const messages = messagesOf(scene.read);
-		expect(messages).toContain("other next");
-		expect(messages.filter((message) => message !== "next")).toEqual(["first", "other first", "other next"]);
-		// What is committed is there at once, not when its death is noticed some other way.
-		const reader = new SpoolReader(scene.other.control, undefined, scene.notes);
-		const committed: string[] = [];
-		reader.scan((record) => committed.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart)));
-		reader.close();
-		expect(messages.toSorted()).toEqual(committed.toSorted());
-		expect(scene.reader.isHeldUp).toBe(false);
-	});
+	it.each(steps)(
+		"that ends with its process before step %i leaves the order and everything committed",
+		async (step) => {
+			const scene = new Scene(lane);
+			const act = (): void => {
+				interrupted(
+					() => scene.append(lane, "next"),
+					step,
+					() => {
+						throw new Died();
+					},
+				);
+			};
+			expect(act).toThrow(Died);
+			endSilently(scene.producer);
+			scene.appendOther(lane, "other next");
+			await scene.lookUntilSettled();
+			scene.expectOrder();
+			const messages = messagesOf(scene.read);
+			expect(messages).toContain("other next");
+			expect(messages.filter((message) => message !== "next")).toEqual(["first", "other first", "other next"]);
+			// What is committed is there at once, not when its death is noticed some other way.
+			const reader = new SpoolReader(scene.other.control, undefined, scene.notes);
+			const committed: string[] = [];
+			reader.scan((record) => committed.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart)));
+			reader.close();
+			expect(messages.toSorted()).toEqual(committed.toSorted());
+			expect(scene.reader.isHeldUp).toBe(false);
+		},
+	);
 });
 
 describe("a producer that is stopped in an append", () => {
 	it("holds the others up for about a second; its record comes late then, and says so", () => {
 		const scene = new Scene(1);
 		const commit = 4;
-		interrupted(() => scene.append(1, "next"), commit, () => {
-			scene.appendOther(1, "other next");
-			scene.look();
-			expect(scene.read).toHaveLength(2);
-			const startMs = performance.now();
-			while (scene.read.length === 2 && performance.now() - startMs < 10_000) {
-				Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+		interrupted(
+			() => scene.append(1, "next"),
+			commit,
+			() => {
+				scene.appendOther(1, "other next");
 				scene.look();
-			}
-			expect(performance.now() - startMs).toBeGreaterThan(900);
-			expect(messagesOf(scene.read)).toEqual(["first", "other first", "other next"]);
-			expect(scene.reader.isHeldUp).toBe(false);
-		});
+				expect(scene.read).toHaveLength(2);
+				const startMs = performance.now();
+				while (scene.read.length === 2 && performance.now() - startMs < 10_000) {
+					Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+					scene.look();
+				}
+				expect(performance.now() - startMs).toBeGreaterThan(900);
+				expect(messagesOf(scene.read)).toEqual(["first", "other first", "other next"]);
+				expect(scene.reader.isHeldUp).toBe(false);
+			},
+		);
 		scene.appendOther(1, "other last");
 		scene.look();
 		expect(scene.read.slice(3).map(({ message, late }) => [message, late])).toEqual([
@@ -223,9 +255,13 @@ describe("an append that goes on in a segment which was in use before", () => {
 		for (let step = 1; step <= (dryRun.steps[last] as number); step++) {
 			const { scene } = afterAppends(last);
 			const act = (): void => {
-				interrupted(() => scene.append(1, large), step, () => {
-					throw new Died();
-				});
+				interrupted(
+					() => scene.append(1, large),
+					step,
+					() => {
+						throw new Died();
+					},
+				);
 			};
 			expect(act).toThrow(Died);
 			vi.restoreAllMocks();

@@ -49,7 +49,13 @@ function checkpointAt(horizon: number, changes: Partial<Checkpoint> = {}): Check
 
 function manyChains(count: number): readonly ChainState[] {
 	const position = { place: 1, index: 2, offset: 64, sequence: 4 };
-	return Array.from({ length: count }, (_, producer) => ({ producer, nonce: 5, lane: 1, from: position, to: position }));
+	return Array.from({ length: count }, (_, producer) => ({
+		producer,
+		nonce: 5,
+		lane: 1,
+		from: position,
+		to: position,
+	}));
 }
 
 function withFile<T>(path: string, use: (file: CheckpointFile) => T): T {
@@ -133,7 +139,8 @@ describe("a checkpoint", () => {
 				const before = Buffer.from(bytes);
 				// The write came as far as `torn`; behind it is what was there: zeros in a new slot, or the slot's former content.
 				const random = repeatableRandom(torn);
-				for (let at = torn; at < slot.end; at++) before[at] = (before[at] as number) ^ (at === torn ? 0xff : random(256));
+				for (let at = torn; at < slot.end; at++)
+					before[at] = (before[at] as number) ^ (at === torn ? 0xff : random(256));
 				writeFileSync(path, before);
 				expect(readCheckpoint(path)?.horizon, `torn at ${torn - slot.start}`).toBe(newest === 4 ? 3 : undefined);
 			}

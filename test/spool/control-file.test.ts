@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CheckpointFile } from "../../src/spool/checkpoint.ts";
@@ -35,7 +45,8 @@ function change(cacheDir: string, edit: (bytes: Buffer) => Buffer | undefined): 
 	writeFileSync(path, edit(bytes) ?? bytes);
 }
 
-const asOfAnotherBoot = (bytes: Buffer): undefined => void bytes.fill(0x5a, controlHeader.bootId, controlHeader.bootId + 16);
+const asOfAnotherBoot = (bytes: Buffer): undefined =>
+	void bytes.fill(0x5a, controlHeader.bootId, controlHeader.bootId + 16);
 
 /** Appends records as one process that ends without a word. */
 function appendAndLeave(cacheDir: string, count: number): number {
@@ -65,7 +76,9 @@ describe("a new spool", () => {
 		const openers = [1, 2, 3, 4, 5, 6].map(() => startFixture("control-opener", cacheDir, "1000"));
 		for (const opener of openers) await opener.line();
 		for (const opener of openers) opener.tell("go");
-		const slots = await Promise.all(openers.map(async (opener) => (JSON.parse(await opener.line()) as { slot: number }).slot));
+		const slots = await Promise.all(
+			openers.map(async (opener) => (JSON.parse(await opener.line()) as { slot: number }).slot),
+		);
 		expect(slots.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
 		const control = open(cacheDir);
 		expect(control.load("nextNumber")).toBe(6001);

@@ -147,7 +147,11 @@ describe("a truncated segment", () => {
 
 	it("that is cut while it is read gives no byte that was not in it", () => {
 		makeSpool();
-		const all = new Set(segmentPaths().flatMap(standingIn).map(({ message }) => message));
+		const all = new Set(
+			segmentPaths()
+				.flatMap(standingIn)
+				.map(({ message }) => message),
+		);
 		for (const path of segmentPaths()) {
 			const saved = readFileSync(path);
 			for (let length = contentEnd(path); length > 0; length -= length > 1000 ? 10_000 : 40) {
@@ -257,7 +261,10 @@ describe("damaged bytes", () => {
 			expectAscending(records);
 			expect(notes.damages, about).not.toEqual([]);
 			const lost = all.length - left.length;
-			expect(notes.gaps.reduce((sum, { count }) => sum + count, 0), about).toBeLessThanOrEqual(lost);
+			expect(
+				notes.gaps.reduce((sum, { count }) => sum + count, 0),
+				about,
+			).toBeLessThanOrEqual(lost);
 			writeFileSync(path, saved);
 		}
 	});

@@ -169,7 +169,11 @@ describe("links", () => {
 });
 
 it("no mixture of records, references and links stops the reader or makes it read aside", () => {
-	const anyReference = fc.oneof(fc.nat(2000), fc.nat(250).map((word) => word * 8), fc.constantFrom(0, 64, 0xffff_ffff));
+	const anyReference = fc.oneof(
+		fc.nat(2000),
+		fc.nat(250).map((word) => word * 8),
+		fc.constantFrom(0, 64, 0xffff_ffff),
+	);
 	const anyRecord: fc.Arbitrary<RawRecord> = fc.record(
 		{
 			kind: fc.nat(6),

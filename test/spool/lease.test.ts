@@ -33,7 +33,9 @@ describe("the lease", () => {
 		const first = startFixture("lease-holder", path);
 		expect(await first.line()).toBe("held");
 		const second = startFixture("lease-holder", path);
-		expect(await second.line()).toMatch(new RegExp(`^There can be one logman: process ${first.pid}, since .* holds ${path}`));
+		expect(await second.line()).toMatch(
+			new RegExp(`^There can be one logman: process ${first.pid}, since .* holds ${path}`),
+		);
 		await second.ended();
 		await first.kill("SIGKILL");
 		expect(leaseHolder(path)?.pid).toBe(first.pid);

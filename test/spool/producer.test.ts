@@ -140,7 +140,11 @@ describe("a record", () => {
 		first.markDelivered();
 		const checkpoint = { horizon: first.horizon, delivered: first.delivered, chains: first.states() };
 		first.close();
-		const second = new SpoolReader(producer.control, { ...checkpoint, outputs: [], parked: {}, unsynced: [] }, new ReaderNotes());
+		const second = new SpoolReader(
+			producer.control,
+			{ ...checkpoint, outputs: [], parked: {}, unsynced: [] },
+			new ReaderNotes(),
+		);
 		onTestFinished(() => second.close());
 		const records = readOn(second);
 		expect(records).toHaveLength(1000);
@@ -190,7 +194,10 @@ describe("a large record", () => {
 		const long = "y".repeat(maxPartBytes);
 		producer.append(
 			1,
-			entryOf(newDefinition(), "stays", { fields: `"a":"${long}"`, error: JSON.stringify({ type: "E", message: long, stack: "" }) }),
+			entryOf(newDefinition(), "stays", {
+				fields: `"a":"${long}"`,
+				error: JSON.stringify({ type: "E", message: long, stack: "" }),
+			}),
 		);
 		const [record] = readOn(readerOf(producer));
 		expect(record?.message).toBe("stays");
@@ -296,7 +303,8 @@ describe("a full spool", () => {
 		const producers = [1, 2, 3].map(() => open({ cacheDir, maxSpoolBytes }));
 		const definition = newDefinition();
 		for (const producer of producers) {
-			for (let index = 0; index < 3000; index++) producer.append((index & 1) as 0 | 1, entryOf(definition, "x".repeat(500)));
+			for (let index = 0; index < 3000; index++)
+				producer.append((index & 1) as 0 | 1, entryOf(definition, "x".repeat(500)));
 			await sleep(10);
 		}
 		const [first] = producers as [Producer];
@@ -450,12 +458,15 @@ describe("a producer", () => {
 		const definition = newDefinition();
 		const held = (): number[] => [
 			readdirSync("/proc/self/fd").length,
-			readFileSync("/proc/self/maps", "utf8").split("\n").filter((line) => line.includes(cacheDir)).length,
+			readFileSync("/proc/self/maps", "utf8")
+				.split("\n")
+				.filter((line) => line.includes(cacheDir)).length,
 		];
 		const before = held();
 		for (let time = 0; time < 20; time++) {
 			const producer = Producer.open({ cacheDir });
-			for (let index = 0; index < 300; index++) producer.append((index & 1) as 0 | 1, entryOf(definition, "x".repeat(600)));
+			for (let index = 0; index < 300; index++)
+				producer.append((index & 1) as 0 | 1, entryOf(definition, "x".repeat(600)));
 			producer.close();
 		}
 		expect(held()).toEqual(before);

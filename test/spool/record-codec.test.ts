@@ -28,7 +28,10 @@ const anyParts = fc
 	.map((parts): Parts => parts);
 
 /** A valid record at the start of memory that goes on behind it. */
-function makeRecord({ messageBytes, fieldsBytes, errorBytes, content, seed }: Parts): { bytes: Buffer; length: number } {
+function makeRecord({ messageBytes, fieldsBytes, errorBytes, content, seed }: Parts): {
+	bytes: Buffer;
+	length: number;
+} {
 	const bytes = Buffer.from(new ArrayBuffer(4096));
 	const length = recordBytes(messageBytes + fieldsBytes + errorBytes);
 	bytes.set(content.subarray(0, length - recordHeader.number), recordHeader.number);

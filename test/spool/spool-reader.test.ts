@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -354,5 +354,28 @@ describe("a reader", () => {
 		expectAscending(records);
 		expect(records.at(-1)?.queue).toBe(2 ** 32 + 499);
 		expect(records.some(({ late }) => late)).toBe(false);
+	});
+});
+
+describe("a folder that is taken away while it is read", () => {
+	it("costs its own records, and ends nothing, though there are more segments than descriptors", () => {
+		const cacheDir = temporaryDirectory();
+		const count = 270;
+		for (let index = 0; index < count; index++) {
+			const producer = Producer.open({ cacheDir });
+			const definition = newDefinition();
+			for (const part of ["a", "b"]) producer.append(1, entryOf(definition, `${part}${index}`));
+			producer.close();
+		}
+		const { reader, notes } = openReader(cacheDir);
+		expect(messagesOf(readSome(reader, 1))).toEqual(["a0"]);
+		for (const number of ["1", "100", "270"]) rmSync(join(cacheDir, "producers", number), { recursive: true });
+		const messages = messagesOf(readOn(reader));
+		expect(messages.length).toBeGreaterThanOrEqual(2 * (count - 3));
+		expect(new Set(messages).size).toBe(messages.length);
+		reader.markDelivered();
+		reader.retire();
+		expect(readdirSync(join(cacheDir, "producers"))).toEqual([]);
+		expect(messages.length + 1 + notes.gaps.reduce((sum, gap) => sum + gap.count, 0)).toBe(2 * count);
 	});
 });
