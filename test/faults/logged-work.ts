@@ -9,9 +9,6 @@ import { Inbox } from "../../src/spool/inbox.ts";
 import { LineWriter } from "../line-writer.ts";
 import { linesOf } from "../running-logman.ts";
 
-/** So large that a handful make more than one batch. */
-const largeBytes = 600_000;
-
 interface Logged {
 	readonly text: string;
 	readonly lane: "priority" | "normal";
@@ -27,10 +24,13 @@ export class LoggedWork {
 	readonly #logged = new Map<string, Logged[]>();
 	readonly #fromInbox = new Map<string, string[]>();
 	readonly #living: LineWriter;
+	readonly #largeBytes: number;
 	#round = 0;
 
-	constructor(cacheDir: string, outputs: string) {
+	/** @param largeBytes Length of the longest lines; four of the default's make more than one batch. */
+	constructor(cacheDir: string, outputs: string, largeBytes = 600_000) {
 		this.cacheDir = cacheDir;
+		this.#largeBytes = largeBytes;
 		this.plain = join(outputs, "plain.log");
 		this.large = join(outputs, "new", "large.log");
 		this.blocked = join(outputs, "blocked.log");
@@ -44,7 +44,7 @@ export class LoggedWork {
 		const dying = new LineWriter(this.cacheDir);
 		for (let index = 0; index < lines; index++) {
 			this.#log(this.#living, this.plain, `normal ${index}`);
-			this.#log(dying, this.large, `large ${index} `.padEnd(largeBytes, "."));
+			this.#log(dying, this.large, `large ${index} `.padEnd(this.#largeBytes, "."));
 			this.#log(dying, this.plain, `dying ${index}`);
 			this.#log(dying, this.blocked, `dying ${index}`);
 			this.#log(this.#living, this.blocked, `urgent ${index}`, "priority");
