@@ -115,7 +115,14 @@ export class LogQueue {
 	get(lane: Lane): QueueItem | undefined {
 		this.#check(lane);
 		this.#reader ??= QueueReader.open(this.#control, this.#inbox);
-		return this.#reader.take(lane) ?? this.#reader.takeMessage(lane);
+		try {
+			return this.#reader.take(lane) ?? this.#reader.takeMessage(lane);
+		} catch (error) {
+			// What was read and could not be stored as taken is given again, from where the checkpoint stands.
+			this.#reader.close();
+			this.#reader = undefined;
+			throw error;
+		}
 	}
 
 	/** A path for a new message in the inbox, which nothing has yet: write the file elsewhere and rename it to this. */
