@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type LoggerOptions, pylog, type Pylog } from "../../src/index.ts";
 import { cacheDirectory, drain, linesOf } from "../running-logman.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 
 interface Scene {
 	readonly logger: Pylog;
@@ -15,7 +16,7 @@ interface Scene {
 
 function scene(options: LoggerOptions = {}): Scene {
 	const cacheDir = cacheDirectory();
-	const filename = join(cacheDir, "..", `${cacheDir.split("/").at(-1)}-logs`, "deep", "app.log");
+	const filename = join(temporaryDirectory(), "deep", "app.log");
 	const logger = pylog({ logform: "%loglevel% | ", cacheDir, filename, logman: "external", ...options });
 	const lines = async (): Promise<string[]> => {
 		await drain(cacheDir);
