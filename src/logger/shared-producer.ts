@@ -78,6 +78,7 @@ export class SharedProducer {
 	get producer(): Producer {
 		if (this.#producer.isClosed) {
 			this.#producer = Producer.open({ cacheDir: this.cacheDir, maxSpoolBytes: this.#maxSpoolBytes });
+			this.#droppedBefore = 0;
 			this.#register();
 			if (this.#isAuto) this.#startLogman();
 		}
@@ -87,11 +88,6 @@ export class SharedProducer {
 	#register(): void {
 		if (shared.size === 0) process.once("exit", onExit);
 		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
-	}
-
-	/** Whether everything appended so far is written (or on disk). */
-	hasReached(state: "written" | "durable"): boolean {
-		return this.#producer.hasReached(state);
 	}
 
 	/** As `Producer.append`. */
@@ -114,7 +110,6 @@ export class SharedProducer {
 		const lines = this.#producer.hasReached("written") ? "" : "; lines that were not written yet were in it";
 		process.emitWarning(`The cache directory ${this.cacheDir} was removed or moved${lines}.`, "PylogWarning");
 		this.#producer.close();
-		this.#droppedBefore = 0;
 		return true;
 	}
 

@@ -32,8 +32,6 @@ export class Ingest {
 	/** Identities of files whose message is in the spool, from before a death or because they can't be removed. */
 	readonly #taken = new Set<string>();
 	readonly #definitions = new Map<string, Definition>();
-	/** Messages that were taken. */
-	count = 0;
 
 	/** @param producer Gives the logman's own producer, made when it is needed. */
 	constructor(inbox: Inbox, quarantine: Quarantine, errors: ErrorLog, producer: () => Producer) {
@@ -83,7 +81,6 @@ export class Ingest {
 			if (producer.control.isClosed(lane)) return "stays";
 			if (!producer.offer(laneIndex[lane], this.#entry(file, receipt.message))) return "stop";
 			this.#taken.add(file.identity);
-			this.count += 1;
 		}
 		const removal = this.#inbox.remove(file);
 		if (removal.kind === "failed") {

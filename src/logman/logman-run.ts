@@ -223,7 +223,7 @@ export class LogmanRun {
 		const isWanted = this.#control.load("flushWanted") !== 0;
 		const isDue =
 			(sync !== "never" || isWanted) && nowMs - this.#syncedAtMs >= syncIntervalMs && !this.#delivery.sink.isSynced;
-		const isCrowded = this.#delivery.sink.unsynced.length > maxUnsynced;
+		const isCrowded = this.#delivery.sink.unsyncedCount > maxUnsynced;
 		if (!isDue && !isCrowded && (!isWanted || hasMore)) return;
 		if (isWanted && !hasMore) this.#control.store("flushWanted", 0);
 		this.#syncedAtMs = nowMs;

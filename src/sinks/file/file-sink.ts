@@ -25,6 +25,11 @@ export class FileSink {
 		return [...this.#unsynced];
 	}
 
+	/** How many those are. */
+	get unsyncedCount(): number {
+		return this.#unsynced.size;
+	}
+
 	/** Notes files that a logman before this one wrote to and may not have synced. */
 	markUnsynced(paths: readonly string[]): void {
 		for (const path of paths) this.#unsynced.add(path);
