@@ -10,7 +10,7 @@ import { compare, median, print } from "./compare.ts";
 
 const path = join(tmpdir(), `pylog-bench-${process.pid}`);
 const fd = openSync(path, "w+");
-reserve(fd, 4096);
+reserve("test.step", fd, 4096);
 const mapping = Mapping.map(fd, 4096);
 closeSync(fd);
 rmSync(path);

@@ -6,8 +6,9 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, ftruncateSync, readFileSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { truncate } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { PylogError } from "../shared/errors.ts";
@@ -123,14 +124,14 @@ interface StartedProcess {
 /** `undefined` when somebody else is starting one. */
 function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined {
 	const { starting } = spoolPaths(options.cacheDir);
-	const lock = FileLock.tryAcquire(starting);
+	const lock = FileLock.tryAcquire("launch.lock", starting);
 	if (lock === undefined) return undefined;
 	const entry = fileURLToPath(new URL("../logman/main.js", import.meta.url));
 	const said = `${starting}.said`;
 	let errorsFd: number | undefined;
 	try {
-		errorsFd = openOwnedFile(said, "missing");
-		ftruncateSync(errorsFd);
+		errorsFd = openOwnedFile("launch.create-said", said, "missing");
+		truncate("launch.clear-said", errorsFd, 0);
 		const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
 			detached: true,
 			cwd: "/",

@@ -6,9 +6,10 @@
  * the report's marker still stands. Every method blocks, and throws what the system call says.
  */
 
-import { closeSync, fstatSync, ftruncateSync, lstatSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
+import { truncate, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
-import { InvariantError, PylogError } from "../shared/errors.ts";
+import { InvariantError } from "../shared/errors.ts";
 import { findInFile } from "./chunk-search.ts";
 import { countLineBytes, recountLine, reportMarker } from "./error-report.ts";
 
@@ -40,7 +41,7 @@ export class ErrorLogFile {
 			return shortened;
 		}
 		this.close();
-		const fd = openOwnedFile(this.path, "missing");
+		const fd = openOwnedFile("error-log.create", this.path, "missing");
 		const { dev, ino, size } = fstatSync(fd);
 		this.#open = { fd, dev, ino };
 		this.#sizeBytes = size;
@@ -64,7 +65,7 @@ export class ErrorLogFile {
 		const line = this.#readCountLine(offset, marker);
 		const recounted = line === undefined ? undefined : recountLine(line, more, lastMs);
 		if (recounted === undefined) return false;
-		this.#writeAll(Buffer.from(recounted), offset + marker.length);
+		writeWhole("error-log.count", this.#fd, Buffer.from(recounted), offset + marker.length);
 		return true;
 	}
 
@@ -74,9 +75,9 @@ export class ErrorLogFile {
 		const head = start === 0 ? fileHead : "";
 		const bytes = Buffer.from(head + report);
 		try {
-			this.#writeAll(bytes, start);
+			writeWhole("error-log.append", this.#fd, bytes, start);
 		} catch (error) {
-			ftruncateSync(this.#fd, start);
+			truncate("error-log.take-back", this.#fd, start);
 			throw error;
 		}
 		this.#sizeBytes = start + bytes.length;
@@ -102,21 +103,5 @@ export class ErrorLogFile {
 		if (readBytes < bytes.length || !bytes.subarray(0, marker.length).equals(marker)) return undefined;
 		const line = bytes.toString("latin1", marker.length);
 		return recountLine(line, 0, 0) === undefined ? undefined : line;
-	}
-
-	#writeAll(bytes: Buffer, position: number): void {
-		for (let written = 0; written < bytes.length; ) {
-			const count = writeSync(this.#fd, bytes, written, bytes.length - written, position + written);
-			if (count === 0) {
-				throw new PylogError(
-					"PYLOG_SYSTEM_CALL",
-					`The error log ${this.path} took only ${written} bytes of a report.`,
-					{
-						details: { path: this.path, written, wanted: bytes.length },
-					},
-				);
-			}
-			written += count;
-		}
 	}
 }

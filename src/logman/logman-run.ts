@@ -6,6 +6,7 @@
  * A cycle is synchronous; between cycles the event loop turns, so signals and timers of the process are heard.
  */
 
+import { announceStore } from "../platform/step.ts";
 import { PylogError } from "../shared/errors.ts";
 import type { QueueNumber } from "../shared/numbers.ts";
 import { CheckpointFile } from "../spool/checkpoint.ts";
@@ -197,6 +198,7 @@ export class LogmanRun {
 		if (!hasMore || nowMs - this.#toldAtMs >= tellIntervalMs) {
 			this.#toldAtMs = nowMs;
 			this.#delivery.confirm();
+			announceStore("control.written");
 			this.#control.store("written", this.#reader.readBelow() % 2 ** 32);
 		}
 		if (this.#options.sync === "batch" && records > 0) this.#delivery.sync();

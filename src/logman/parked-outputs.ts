@@ -6,10 +6,10 @@
  *     parked/<hash>.log    the lines, as they will stand in the file
  */
 
-import { closeSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { removeIfThere, rename, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
-import { systemCode } from "../shared/errors.ts";
 import { parkedFile } from "../spool/parked-file.ts";
 
 const firstPauseMs = 250;
@@ -47,7 +47,8 @@ export class ParkedOutputs {
 			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0);
 		}
 		// What a death in the middle of parking left of a note.
-		for (const name of names.filter((each) => each.endsWith(".json.new"))) unlinkIfThere(join(this.#folder, name));
+		for (const name of names.filter((each) => each.endsWith(".json.new")))
+			removeIfThere("parked.remove-draft", join(this.#folder, name));
 	}
 
 	get size(): number {
@@ -69,15 +70,15 @@ export class ParkedOutputs {
 		const file = parkedFile(this.#folder, path);
 		const note = noteOf(file);
 		// Without a note nothing waits: lines in such a file are in the output already.
-		unlinkIfThere(file);
-		const fd = openOwnedFile(`${note}.new`, "missing");
+		removeIfThere("parked.clear", file);
+		const fd = openOwnedFile("parked.create-note", `${note}.new`, "missing");
 		try {
-			writeSync(fd, JSON.stringify({ path }), 0);
+			writeWhole("parked.note", fd, Buffer.from(JSON.stringify({ path })), 0);
 		} finally {
 			closeSync(fd);
 		}
-		renameSync(`${note}.new`, note);
-		closeSync(openOwnedFile(file, "exclusive"));
+		rename("parked.place-note", `${note}.new`, note);
+		closeSync(openOwnedFile("parked.create", file, "exclusive"));
 		return this.#add(path, 0);
 	}
 
@@ -99,8 +100,8 @@ export class ParkedOutputs {
 
 	/** Notes that all lines of an output are in it, and on disk. */
 	release(output: ParkedOutput): void {
-		unlinkIfThere(output.file);
-		unlinkIfThere(noteOf(output.file));
+		removeIfThere("parked.remove", output.file);
+		removeIfThere("parked.remove-note", noteOf(output.file));
 		this.#outputs.delete(output.path);
 	}
 
@@ -113,7 +114,7 @@ export class ParkedOutputs {
 	#restore(path: string, broughtBack: number): void {
 		const file = parkedFile(this.#folder, path);
 		const sizeBytes = statSync(file, { throwIfNoEntry: false })?.size;
-		if (sizeBytes === undefined) unlinkIfThere(noteOf(file));
+		if (sizeBytes === undefined) removeIfThere("parked.remove-lone-note", noteOf(file));
 		// A shorter one is younger than the checkpoint, and nothing of it is brought back.
 		else this.#add(path, broughtBack <= sizeBytes ? broughtBack : 0);
 	}
@@ -137,13 +138,5 @@ function readPath(note: string): string | undefined {
 		return typeof value.path === "string" ? value.path : undefined;
 	} catch {
 		return undefined;
-	}
-}
-
-function unlinkIfThere(path: string): void {
-	try {
-		unlinkSync(path);
-	} catch (error) {
-		if (systemCode(error) !== "ENOENT") throw error;
 	}
 }

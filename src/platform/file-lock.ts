@@ -6,6 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { systemCode } from "../shared/errors.ts";
 import { flockRelease, flockTry, flockWait } from "./libc.ts";
+import { announce, isObserved, type StepName } from "./step.ts";
 
 export class FileLock {
 	#fd: number;
@@ -15,16 +16,16 @@ export class FileLock {
 	}
 
 	/** Opens (creating it, 0600) and locks `path`; `undefined` when somebody else holds it. Never waits. */
-	static tryAcquire(path: string): FileLock | undefined {
-		const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+	static tryAcquire(name: StepName, path: string): FileLock | undefined {
+		const fd = openLockFile(name, path);
 		if (flockTry(fd, "exclusive")) return new FileLock(fd);
 		closeSync(fd);
 		return undefined;
 	}
 
 	/** As {@link FileLock.tryAcquire}, but waits for the holder; for short critical sections only. */
-	static acquire(path: string): FileLock {
-		const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+	static acquire(name: StepName, path: string): FileLock {
+		const fd = openLockFile(name, path);
 		flockWait(fd);
 		return new FileLock(fd);
 	}
@@ -64,6 +65,11 @@ export class FileLock {
 	[Symbol.dispose](): void {
 		this.release();
 	}
+}
+
+function openLockFile(name: StepName, path: string): number {
+	if (isObserved()) announce({ name, call: "create", path });
+	return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }
 
 /** What opening says where there is no file that anybody could have locked: nothing, a file in the way, a link, a socket. */

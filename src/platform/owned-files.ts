@@ -3,26 +3,18 @@
  * somebody else could have written them.
  */
 
-import {
-	chmodSync,
-	closeSync,
-	constants,
-	fstatSync,
-	lstatSync,
-	mkdirSync,
-	openSync,
-	readdirSync,
-	type Stats,
-} from "node:fs";
+import { chmodSync, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { PylogError, systemCode } from "../shared/errors.ts";
+import { makeFolder } from "./durable-file.ts";
+import { announce, isObserved, type StepName } from "./step.ts";
 
 /**
  * Makes `path` (and its parents) a folder of mode 0700, or checks the one that is there. An empty folder of our own
  * that is open to others is closed to them; one that has content is refused, since they could have written it.
  */
-export function ensureOwnedDirectory(path: string): void {
-	mkdirSync(path, { recursive: true, mode: 0o700 });
+export function ensureOwnedDirectory(name: StepName, path: string): void {
+	makeFolder(name, path, 0o700, true);
 	const stats = lstatSync(path);
 	if (!stats.isDirectory()) throw unsafe(path, "it is not a directory", "remove it or choose another cacheDir");
 	checkOwner(path, stats);
@@ -34,13 +26,13 @@ export function ensureOwnedDirectory(path: string): void {
 /**
  * Opens a file of our own for reading and writing, creating it with mode 0600. Links are not followed.
  *
- * @param create "exclusive" fails when it exists; "missing" creates it if need be; "never" fails when it does not.
+ * @param create "exclusive" fails when it exists; "missing" creates it if need be.
  */
-export function openOwnedFile(path: string, create: "exclusive" | "missing" | "never"): number {
-	let flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-	if (create !== "never") flags |= constants.O_CREAT;
+export function openOwnedFile(name: StepName, path: string, create: "exclusive" | "missing"): number {
+	let flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_CREAT;
 	if (create === "exclusive") flags |= constants.O_EXCL;
 	let fd: number;
+	if (isObserved()) announce({ name, call: "create", path });
 	try {
 		fd = openSync(path, flags, 0o600);
 	} catch (error) {

@@ -2,6 +2,7 @@
 
 import { fstatSync, writeSync } from "node:fs";
 import { posixFallocate, systemCallError } from "./libc.ts";
+import { announce, isObserved, type StepName } from "./step.ts";
 
 const ENOSPC = 28;
 const EDQUOT = 122;
@@ -16,7 +17,8 @@ const EINTR = 4;
  *
  * @throws PylogError PYLOG_SYSTEM_CALL for any other failure.
  */
-export function reserve(fd: number, sizeBytes: number): boolean {
+export function reserve(name: StepName, fd: number, sizeBytes: number): boolean {
+	if (isObserved()) announce({ name, call: "reserve", fd, sizeBytes });
 	let errno = posixFallocate(fd, 0, sizeBytes);
 	while (errno === EINTR) errno = posixFallocate(fd, 0, sizeBytes);
 	if (errno === 0) return true;

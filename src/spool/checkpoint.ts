@@ -13,7 +13,8 @@
  * `slotBytes` is in the header; a state that does not fit makes a new file with larger slots, renamed into place.
  */
 
-import { closeSync, fdatasyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
+import { removeIfThere, rename, syncData, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
@@ -83,7 +84,7 @@ export class CheckpointFile {
 
 	/** Opens the checkpoint of a spool, making it where it is missing. Only the holder of the lease may. */
 	static open(path: string): CheckpointFile {
-		const fd = openOwnedFile(path, "missing");
+		const fd = openOwnedFile("checkpoint.create", path, "missing");
 		const newest = readNewest(fd);
 		const slotBytes = newest?.slotBytes ?? firstSlotBytes;
 		try {
@@ -108,13 +109,13 @@ export class CheckpointFile {
 			return;
 		}
 		this.#generation += 1;
-		writeAll(this.#fd, bytes, (this.#generation % 2) * this.#slotBytes);
+		writeWhole("checkpoint.store", this.#fd, bytes, (this.#generation % 2) * this.#slotBytes);
 		this.#latest = checkpoint;
 	}
 
 	/** Brings the newest state to the disk. Blocks. */
 	sync(): void {
-		fdatasyncSync(this.#fd);
+		syncData("checkpoint.sync", this.#fd);
 	}
 
 	close(): void {
@@ -126,20 +127,21 @@ export class CheckpointFile {
 		const slotBytes = 2 ** Math.ceil(Math.log2(atLeastBytes * 2));
 		const draft = `${this.#path}.new`;
 		// What a killed logman left of such a move has slots of its own.
-		rmSync(draft, { force: true });
-		const fd = openOwnedFile(draft, "exclusive");
+		removeIfThere("checkpoint.clear-larger", draft);
+		const fd = openOwnedFile("checkpoint.create-larger", draft, "exclusive");
 		try {
 			reserveSlots(fd, draft, slotBytes);
 			if (this.#latest !== undefined) {
 				this.#generation += 1;
-				writeAll(fd, encodeSlot(this.#latest, this.#generation, slotBytes), (this.#generation % 2) * slotBytes);
+				const latest = encodeSlot(this.#latest, this.#generation, slotBytes);
+				writeWhole("checkpoint.store-larger", fd, latest, (this.#generation % 2) * slotBytes);
 			}
 			// After a power failure an empty file must not stand in the place of a whole one.
-			fdatasyncSync(fd);
-			renameSync(draft, this.#path);
+			syncData("checkpoint.sync-larger", fd);
+			rename("checkpoint.replace", draft, this.#path);
 		} catch (error) {
 			closeSync(fd);
-			rmSync(draft, { force: true });
+			removeIfThere("checkpoint.give-up-larger", draft);
 			throw error;
 		}
 		closeSync(this.#fd);
@@ -149,11 +151,6 @@ export class CheckpointFile {
 }
 
 function reserveSlots(fd: number, path: string, slotBytes: number): void {
-	if (reserve(fd, slotBytes * 2)) return;
+	if (reserve("checkpoint.reserve", fd, slotBytes * 2)) return;
 	throw new PylogError("PYLOG_SPOOL_FULL", `The disk has no room for the checkpoint ${path} (${slotBytes * 2} bytes).`);
-}
-
-function writeAll(fd: number, bytes: Buffer, at: number): void {
-	let written = 0;
-	while (written < bytes.length) written += writeSync(fd, bytes, written, bytes.length - written, at + written);
 }

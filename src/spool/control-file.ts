@@ -5,8 +5,9 @@
  * producer lives; numbering goes on above every number ever seen, also after a reboot.
  */
 
-import { closeSync, fstatSync, lstatSync, readSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { rename, writeWhole } from "../platform/durable-file.ts";
 import { flockRelease, flockWait } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
@@ -64,11 +65,12 @@ export class ControlFile {
 	}
 
 	static #open(paths: SpoolPaths): ControlFile {
-		ensureOwnedDirectory(paths.cacheDir);
+		ensureOwnedDirectory("spool.folder", paths.cacheDir);
 		refuseNetwork(paths.cacheDir);
-		for (const folder of [paths.producers, paths.parked, paths.quarantine]) ensureOwnedDirectory(folder);
+		for (const folder of [paths.producers, paths.parked, paths.quarantine])
+			ensureOwnedDirectory("spool.subfolder", folder);
 		for (;;) {
-			const fd = openOwnedFile(paths.control, "missing");
+			const fd = openOwnedFile("control.create", paths.control, "missing");
 			try {
 				flockWait(fd);
 				if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
@@ -199,7 +201,7 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 		throw damagedInUse(paths, problem ?? "it was emptied or removed", users);
 	}
 	if (problem !== undefined) {
-		renameSync(paths.control, join(paths.quarantine, `control-${Date.now()}`));
+		rename("control.set-aside", paths.control, join(paths.quarantine, `control-${Date.now()}`));
 		return false;
 	}
 	renew(fd, paths);
@@ -274,13 +276,13 @@ function renew(fd: number, paths: SpoolPaths): void {
 	bytes.writeUInt32LE(Math.floor(next / 2 ** 32), controlWords.numberHigh * 4);
 	bytes.writeUInt32LE(nextProducer, controlWords.nextProducer * 4);
 	bytes.writeUInt32LE(seen.reservedKib, controlWords.reservedKib * 4);
-	if (!reserve(fd, controlBytes)) {
+	if (!reserve("control.reserve", fd, controlBytes)) {
 		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
 	}
 	reserveForLogman(paths);
-	writeSync(fd, bytes, 0, bytes.length, 0);
+	writeWhole("control.renew", fd, bytes, 0);
 	// The magic last: without it, all this is done again.
-	writeSync(fd, controlMagic, 0, "latin1");
+	writeWhole("control.magic", fd, Buffer.from(controlMagic, "latin1"), 0);
 }
 
 /** What a logman needs to make room on a full disk has to be there before producers fill it. */

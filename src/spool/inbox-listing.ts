@@ -8,8 +8,9 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { lstatSync, opendirSync, readdirSync, renameSync } from "node:fs";
+import { lstatSync, opendirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { rename } from "../platform/durable-file.ts";
 import { systemCode } from "../shared/errors.ts";
 import { fileError } from "./new-file.ts";
 
@@ -112,7 +113,7 @@ export class InboxListing {
 			if (Buffer.from(name.toString()).equals(name)) continue;
 			const path = Buffer.concat([Buffer.from(`${this.#folder}/`), name]);
 			const renamed = `renamed-${randomBytes(8).toString("hex")}-${name.toString("latin1").replaceAll(/[^\w.-]/g, "_")}`;
-			renameSync(path, join(this.#folder, renamed.slice(0, 250)));
+			rename("inbox.rename", path, join(this.#folder, renamed.slice(0, 250)));
 		}
 	}
 }

@@ -14,8 +14,9 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, lstatSync, openSync, readdirSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { remove, removeIfThere, rename, syncFolder } from "../platform/durable-file.ts";
 import { ensureOwnedDirectory } from "../platform/owned-files.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, lanes } from "../shared/lane.ts";
@@ -76,7 +77,7 @@ export class Inbox {
 	ensure(): void {
 		for (const folder of [this.directory, this.#tmp, ...lanes.map((lane) => this.#folder(lane))]) {
 			try {
-				ensureOwnedDirectory(folder);
+				ensureOwnedDirectory("inbox.folder", folder);
 			} catch (error) {
 				throw fileError("Making the folder", folder, error);
 			}
@@ -99,9 +100,9 @@ export class Inbox {
 		const written = join(this.#tmp, name);
 		const path = join(this.#folder(lane), name);
 		try {
-			writeNewFile(written, [bytes], options.sync === true);
+			writeNewFile("inbox.write", written, [bytes], options.sync === true);
 			moveIn(written, path);
-			if (options.sync === true) syncFolder(this.#folder(lane));
+			if (options.sync === true) syncFolder("inbox.sync-folder", this.#folder(lane));
 		} catch (error) {
 			throw fileError("Delivering", path, error);
 		}
@@ -151,7 +152,7 @@ export class Inbox {
 			const stats = lstatSync(file.path, { bigint: true, throwIfNoEntry: false });
 			if (stats === undefined) return { kind: "gone" };
 			if (inboxFile(file.name, file.path, file.lane, stats).identity !== file.identity) return { kind: "replaced" };
-			unlinkSync(file.path);
+			remove("inbox.remove", file.path);
 			return { kind: "removed" };
 		} catch (error) {
 			if (systemCode(error) === "ENOENT") return { kind: "gone" };
@@ -168,7 +169,7 @@ export class Inbox {
 				const stats = lstatSync(path, { throwIfNoEntry: false });
 				// The time of change, which nobody can set: a sender may copy a file with its old time of writing.
 				if (stats === undefined || stats.isDirectory() || Date.now() - stats.ctimeMs < leftoverAgeMs) continue;
-				unlinkSync(path);
+				remove("inbox.sweep", path);
 				removed += 1;
 			}
 		} catch {
@@ -192,19 +193,10 @@ function newName(): string {
 
 function moveIn(written: string, path: string): void {
 	try {
-		renameSync(written, path);
+		rename("inbox.deliver", written, path);
 	} catch (error) {
-		rmSync(written, { force: true });
+		removeIfThere("inbox.give-up", written);
 		throw error;
-	}
-}
-
-function syncFolder(path: string): void {
-	const fd = openSync(path, "r");
-	try {
-		fsyncSync(fd);
-	} finally {
-		closeSync(fd);
 	}
 }
 

@@ -3,7 +3,8 @@
  * text in the file is for people. The file is never unlinked: a lock on an unlinked file would exclude nobody.
  */
 
-import { ftruncateSync, readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { truncate, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { PylogError } from "../shared/errors.ts";
 
@@ -29,7 +30,7 @@ export class Lease {
 	/** Takes the lease; `undefined` when another holds it. Blocks for up to a tenth of a second then. */
 	static tryAcquire(path: string): Lease | undefined {
 		for (let attempt = 1; ; attempt++) {
-			const lock = FileLock.tryAcquire(path);
+			const lock = FileLock.tryAcquire("lease.take", path);
 			if (lock !== undefined) return new Lease(lock);
 			if (attempt === retries) return undefined;
 			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryIntervalMs);
@@ -56,8 +57,8 @@ export class Lease {
 	/** A full disk is no reason to hold no lease: the logman is what makes room on it. */
 	#say(holder: LeaseHolder | undefined): void {
 		try {
-			ftruncateSync(this.#lock.fd);
-			if (holder !== undefined) writeSync(this.#lock.fd, `${JSON.stringify(holder)}\n`, 0);
+			truncate("lease.clear", this.#lock.fd, 0);
+			if (holder !== undefined) writeWhole("lease.say", this.#lock.fd, Buffer.from(`${JSON.stringify(holder)}\n`), 0);
 		} catch {
 			// Nobody can read who holds it; the lock counts.
 		}

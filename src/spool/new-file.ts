@@ -1,30 +1,29 @@
 /** Writing whole new files of our own, and what to say when that fails. */
 
-import { closeSync, fdatasyncSync, rmSync, writeSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { removeIfThere, syncData, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
+import type { StepName } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 
 /**
  * Writes a file of mode 0600 that did not exist. Blocks; when it fails, no half file stays.
  *
+ * @param name Of the step that makes the file; those that fill it are `<name>-content`, `-sync` and `-take-back`.
  * @param parts Written one after the other, each before the next is asked for.
  * @param sync Whether its bytes are on disk when this returns.
  */
-export function writeNewFile(path: string, parts: Iterable<Uint8Array>, sync: boolean): void {
-	const fd = openOwnedFile(path, "exclusive");
+export function writeNewFile(name: StepName, path: string, parts: Iterable<Uint8Array>, sync: boolean): void {
+	const fd = openOwnedFile(name, path, "exclusive");
 	let isWhole = false;
 	try {
-		for (const part of parts) writeAll(fd, part);
-		if (sync) fdatasyncSync(fd);
+		for (const part of parts) writeWhole(`${name}-content`, fd, part);
+		if (sync) syncData(`${name}-sync`, fd);
 		isWhole = true;
 	} finally {
 		closeSync(fd);
-		if (!isWhole) rmSync(path, { force: true });
+		if (!isWhole) removeIfThere(`${name}-take-back`, path);
 	}
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-	for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
 }
 
 /** A failure of the file system as Pylog's own error; an error that is one already stays as it is. */

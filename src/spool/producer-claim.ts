@@ -4,9 +4,10 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
+import { makeFolder, removeTree, rename } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import type { ControlFile } from "./control-file.ts";
@@ -20,17 +21,17 @@ const takenName: ReadonlySet<string | undefined> = new Set(["ENOTEMPTY", "EEXIST
 export function claimFolder(control: ControlFile): { number: number; alive: FileLock } {
 	const { paths } = control;
 	const draft = join(paths.producers, `.${process.pid}-${threadId}-${randomBytes(6).toString("hex")}`);
-	mkdirSync(draft, { mode: 0o700 });
+	makeFolder("producer.draft", draft, 0o700);
 	let alive: FileLock | undefined;
 	try {
-		alive = FileLock.tryAcquire(aliveFile(draft));
+		alive = FileLock.tryAcquire("producer.lock", aliveFile(draft));
 		if (alive === undefined) {
 			throw new PylogError("PYLOG_SPOOL_DAMAGED", `Somebody locked ${aliveFile(draft)}, a new file.`);
 		}
 		return { number: moveIn(control, draft), alive };
 	} catch (error) {
 		alive?.release();
-		rmSync(draft, { recursive: true, force: true });
+		removeTree("producer.give-up-draft", draft);
 		throw error;
 	}
 }
@@ -41,7 +42,7 @@ function moveIn(control: ControlFile, draft: string): number {
 		const number = control.add("nextProducer", 1);
 		if (number === 0) continue;
 		try {
-			renameSync(draft, producerDirectory(control.paths, number));
+			rename("producer.name", draft, producerDirectory(control.paths, number));
 			return number;
 		} catch (error) {
 			if (!takenName.has(systemCode(error))) throw error;
@@ -57,7 +58,7 @@ export function sweepDrafts({ producers }: SpoolPaths): void {
 		for (const name of readdirSync(producers).filter((each) => each.startsWith("."))) {
 			const draft = join(producers, name);
 			const isOld = Date.now() - (lstatSync(draft, { throwIfNoEntry: false })?.ctimeMs ?? Date.now()) > draftAgeMs;
-			if (isOld && !isLocked(aliveFile(draft))) rmSync(draft, { recursive: true, force: true });
+			if (isOld && !isLocked(aliveFile(draft))) removeTree("producer.sweep-draft", draft);
 		}
 	} catch {
 		// The next sweep comes to it.

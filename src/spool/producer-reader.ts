@@ -3,8 +3,10 @@
  * lives.
  */
 
-import { rmSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { removeTree } from "../platform/durable-file.ts";
 import { isLocked } from "../platform/file-lock.ts";
+import { announceStore } from "../platform/step.ts";
 import { type Lane, type LaneIndex, laneIndex, lanes } from "../shared/lane.ts";
 import { ChainReader, chainStart, type Damage } from "./chain-reader.ts";
 import type { ChainPosition, ChainState } from "./checkpoint.ts";
@@ -122,6 +124,7 @@ export class ProducerReader {
 	publish(): void {
 		// Nobody reads it of a dead one, and its slot may be another's in the next moment.
 		if (!this.#isAlive) return;
+		announceStore("producer.publish");
 		this.#delivered.forEach((position, lane) => {
 			this.#store(slotWords.written + lane, position.sequence);
 			this.#store(slotWords.freeBelow + lane, position.index);
@@ -130,6 +133,7 @@ export class ProducerReader {
 
 	/** Tells the producer that all that is written is on disk. */
 	publishDurable(): void {
+		announceStore("producer.publish-durable");
 		for (const lane of [0, 1]) this.#store(slotWords.durable + lane, this.#load(slotWords.written + lane));
 	}
 
@@ -141,8 +145,10 @@ export class ProducerReader {
 			(sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
 			0,
 		);
-		rmSync(this.directory, { recursive: true, force: true });
+		removeTree("producer.retire", this.directory);
+		announceStore("producer.give-back-space");
 		this.#control.add("reservedKib", -sizeBytes / 1024);
+		announceStore("producer.free-slot");
 		if (this.#ownsSlot()) this.#control.releaseSlot(this.#slot as number, this.number);
 		return { producer: this.number, count };
 	}

@@ -12,8 +12,8 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { rmSync, writeSync } from "node:fs";
 import { threadId } from "node:worker_threads";
+import { removeTree, writeWhole } from "../platform/durable-file.ts";
 import type { FileLock } from "../platform/file-lock.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { hasStack } from "../platform/stack.ts";
@@ -124,7 +124,7 @@ export class Producer {
 		const slot = claimSlot(control, number);
 		if (slot === undefined) {
 			alive.release();
-			rmSync(producerDirectory(control.paths, number), { recursive: true, force: true });
+			removeTree("producer.give-up", producerDirectory(control.paths, number));
 			throw new PylogError(
 				"PYLOG_SLOTS_EXHAUSTED",
 				`All ${slotCount} producer slots of ${options.cacheDir} are taken by living processes or threads. ` +
@@ -132,7 +132,7 @@ export class Producer {
 				{ details: { slotCount, cacheDir: options.cacheDir } },
 			);
 		}
-		writeSync(alive.fd, `slot ${slot}\npid ${process.pid}\nthread ${threadId}\n`);
+		writeWhole("producer.say", alive.fd, Buffer.from(`slot ${slot}\npid ${process.pid}\nthread ${threadId}\n`));
 		const producer = new Producer(control, number, alive, slot, options.maxSpoolBytes ?? defaultMaxSpoolBytes);
 		control.add("producersOpened", 1);
 		return producer;

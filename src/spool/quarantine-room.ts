@@ -5,8 +5,9 @@
  * content is never removed, for it may hold what somebody moved here by mistake.
  */
 
-import { lstatSync, readdirSync, rmdirSync, type Stats, unlinkSync } from "node:fs";
+import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { join } from "node:path";
+import { remove, removeFolder } from "../platform/durable-file.ts";
 import { systemCode } from "../shared/errors.ts";
 import { fileError } from "./new-file.ts";
 
@@ -83,13 +84,13 @@ export class QuarantineRoom {
 	#drop({ name, stats, reasonBytes }: Kept): boolean {
 		const path = join(this.#directory, name);
 		try {
-			if (stats.isDirectory()) rmdirSync(path);
-			else unlinkSync(path);
+			if (stats.isDirectory()) removeFolder("quarantine.drop-folder", path);
+			else remove("quarantine.drop", path);
 		} catch {
 			return false;
 		}
 		try {
-			if (reasonBytes > 0) unlinkSync(path + reasonSuffix);
+			if (reasonBytes > 0) remove("quarantine.drop-reason", path + reasonSuffix);
 		} catch {
 			// Without its entry it is an entry itself, and goes the same way later.
 		}

@@ -6,18 +6,9 @@
  */
 
 import { randomBytes } from "node:crypto";
-import {
-	closeSync,
-	constants,
-	lstatSync,
-	openSync,
-	readFileSync,
-	readSync,
-	renameSync,
-	rmSync,
-	unlinkSync,
-} from "node:fs";
+import { closeSync, constants, lstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
+import { remove, removeIfThere, rename } from "../platform/durable-file.ts";
 import { ensureOwnedDirectory } from "../platform/owned-files.ts";
 import { type PylogError, systemCode } from "../shared/errors.ts";
 import { fileError, writeNewFile } from "./new-file.ts";
@@ -98,11 +89,11 @@ export class Quarantine {
 	take(path: string, reason: string): QuarantineOutcome {
 		try {
 			const stats = lstatSync(path);
-			ensureOwnedDirectory(this.directory);
+			ensureOwnedDirectory("quarantine.folder", this.directory);
 			const isCut = stats.isFile() && stats.size > this.#maxEntryBytes;
 			const kept = this.#newPath(basename(path));
 			if (isCut) this.#keepHead(path, kept);
-			else renameSync(path, kept);
+			else rename("quarantine.move", path, kept);
 			const bytes = isCut ? this.#maxEntryBytes : stats.size;
 			return this.#noteKept(kept, bytes, { reason, from: path, bytes: stats.size, isCut });
 		} catch (error) {
@@ -116,8 +107,8 @@ export class Quarantine {
 		const kept = this.#newPath(name);
 		const head = bytes.subarray(0, this.#maxEntryBytes);
 		try {
-			ensureOwnedDirectory(this.directory);
-			writeNewFile(kept, [head], false);
+			ensureOwnedDirectory("quarantine.folder", this.directory);
+			writeNewFile("quarantine.keep", kept, [head], false);
 			const isCut = head.length < bytes.length;
 			return this.#noteKept(kept, head.length, { reason, from: name, bytes: bytes.length, isCut });
 		} catch (error) {
@@ -149,14 +140,14 @@ export class Quarantine {
 	#keepHead(from: string, to: string): void {
 		const fd = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 		try {
-			writeNewFile(to, readHead(fd, this.#maxEntryBytes), false);
+			writeNewFile("quarantine.keep-head", to, readHead(fd, this.#maxEntryBytes), false);
 		} finally {
 			closeSync(fd);
 		}
 		try {
-			unlinkSync(from);
+			remove("quarantine.remove-original", from);
 		} catch (error) {
-			rmSync(to, { force: true });
+			removeIfThere("quarantine.give-up", to);
 			throw error;
 		}
 	}
@@ -167,7 +158,7 @@ export class Quarantine {
 		);
 		let reasonError: PylogError | undefined;
 		try {
-			writeNewFile(path + reasonSuffix, [reason], false);
+			writeNewFile("quarantine.reason", path + reasonSuffix, [reason], false);
 		} catch (error) {
 			reasonError = fileError("Writing to quarantine", path + reasonSuffix, error);
 		}

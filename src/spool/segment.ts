@@ -8,10 +8,12 @@
  * lengths always comes to a zero, also in a segment that is used again.
  */
 
-import { closeSync, rmSync, unlinkSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { remove, removeIfThere } from "../platform/durable-file.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
+import { announceStore } from "../platform/step.ts";
 import { PylogError } from "../shared/errors.ts";
 import { segmentTailBytes } from "./record-codec.ts";
 import { encodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
@@ -48,15 +50,15 @@ export class Segment {
 	 */
 	static create(path: string, place: number, sizeBytes: number): Segment {
 		// What a call left that ended half way: the folder is this producer's alone, and the place is free.
-		rmSync(path, { force: true });
-		const fd = openOwnedFile(path, "exclusive");
+		removeIfThere("segment.clear-place", path);
+		const fd = openOwnedFile("segment.create", path, "exclusive");
 		try {
-			if (!reserve(fd, sizeBytes)) {
+			if (!reserve("segment.reserve", fd, sizeBytes)) {
 				throw new PylogError("PYLOG_SPOOL_FULL", `The disk has no room for ${path} (${sizeBytes} bytes).`);
 			}
 			return new Segment(path, place, Mapping.map(fd, sizeBytes));
 		} catch (error) {
-			rmSync(path, { force: true });
+			removeIfThere("segment.give-up", path);
 			throw error;
 		} finally {
 			closeSync(fd);
@@ -70,7 +72,9 @@ export class Segment {
 		this.serial = serials;
 		this.seed = segmentSeed(header.nonce, header.index);
 		this.offset = segmentHeaderBytes;
+		announceStore("segment.empty");
 		Atomics.store(this.mapping.words, segmentHeaderBytes >>> 2, 0);
+		announceStore("segment.begin");
 		encodeSegmentHeader({ ...header, sizeBytes: this.sizeBytes }).copy(this.mapping.bytes);
 	}
 
@@ -83,7 +87,7 @@ export class Segment {
 	discard(): void {
 		this.mapping.unmap();
 		try {
-			unlinkSync(this.#path);
+			remove("segment.discard", this.#path);
 		} catch {
 			// Already gone with its folder: nothing is left to remove.
 		}

@@ -3,6 +3,7 @@
  * in the middle leaves them uncommitted as any other.
  */
 
+import { announceStore } from "../platform/step.ts";
 import type { LaneIndex } from "../shared/lane.ts";
 import type { Definition } from "./definition.ts";
 import {
@@ -18,6 +19,7 @@ import type { Segment } from "./segment.ts";
 /** Writes a definition into the segment; there is room. Definitions have no number: nothing waits for them. */
 export function define(segment: Segment, lane: LaneIndex, definition: Definition): void {
 	const { offset } = segment;
+	announceStore("segment.define");
 	const textBytes = segment.mapping.bytes.utf8Write(definition.text, offset + recordHeaderBytes);
 	commitUnnumbered(segment, definition.kind, textBytes, 0, 0);
 	// Last: what is not committed must not be referred to.
@@ -27,6 +29,7 @@ export function define(segment: Segment, lane: LaneIndex, definition: Definition
 
 /** Links a full segment to the one that follows. */
 export function writeEnd(segment: Segment, next: Segment): void {
+	announceStore("segment.link");
 	commitUnnumbered(segment, recordKinds.end, 0, next.place, next.index);
 }
 

@@ -161,7 +161,7 @@ test("what comes from many segments comes out once and in order", () => {
 test("a queue after which a logman died in a batch wants it finished first", async () => {
 	queue.put("a line", { logTo: path });
 	queue.dispose();
-	const { process, ended } = startFixture("fault-logman", cacheDir, `half write ${path}`);
+	const { process, ended } = startFixture("fault-logman", cacheDir, `half output.append ${path}`);
 	process.stdout.resume();
 	await ended();
 	const other = openQueue();
@@ -195,7 +195,7 @@ test("messages of the inbox come out as well; what is none goes to quarantine an
 
 test("a message that a logman had taken into the spool when it died comes out once", async () => {
 	new Inbox(cacheDir).deliver({ msg: "a message", logTo: path }, "normal");
-	const { process, ended } = startFixture("fault-logman", cacheDir, `before unlinkSync spool/inbox`);
+	const { process, ended } = startFixture("fault-logman", cacheDir, "before inbox.remove");
 	process.stdout.resume();
 	await ended();
 	expect(process.signalCode).toBe("SIGKILL");

@@ -50,11 +50,11 @@ async function dieAt(step: string): Promise<void> {
 	expect(process.signalCode).toBe("SIGKILL");
 }
 
-const half = (): string => `half write ${path}`;
+const half = (): string => `half output.append ${path}`;
 
 /** Dies when all lines are in the file, and no checkpoint says so. */
 async function dieAfterWriting(): Promise<void> {
-	await dieAt(`before write ${path}`);
+	await dieAt(`before output.append ${path}`);
 	appendFileSync(path, `${lines.join("\n")}\n`);
 }
 
@@ -89,7 +89,7 @@ test("copytruncate emptied it after the batch was in it: the lines were copied b
 });
 
 test("copytruncate emptied it before the batch", async () => {
-	await dieAt(`before write ${path}`);
+	await dieAt(`before output.append ${path}`);
 	truncateSync(path, 0);
 	await drain(cacheDir);
 	expect(linesOf(path)).toEqual(lines);
@@ -116,7 +116,7 @@ test("logrotate renamed it with half a batch in it: the other half goes there", 
 });
 
 test("logrotate renamed it before anything of the batch was in it", async () => {
-	await dieAt(`before write ${path}`);
+	await dieAt(`before output.append ${path}`);
 	renameSync(path, `${path}.1`);
 	await drain(cacheDir);
 	expect(linesOf(`${path}.1`)).toEqual(early);
@@ -139,7 +139,7 @@ test("it was replaced by another file of its name", async () => {
 });
 
 test("a directory came in its way: the lines wait, and come when it has gone", async () => {
-	await dieAt(`before write ${path}`);
+	await dieAt(`before output.append ${path}`);
 	renameSync(path, `${path}.1`);
 	mkdirSync(path);
 	await drain(cacheDir);
@@ -153,10 +153,10 @@ test("a directory came in its way: the lines wait, and come when it has gone", a
 test("a second death in the recovery, when one file of the batch can't be written any more", async () => {
 	const other = join(path, "..", "other.log");
 	write(["for the other"], other);
-	await dieAt(`before write ${path}`);
+	await dieAt(`before output.append ${path}`);
 	renameSync(path, `${path}.1`);
 	mkdirSync(path);
-	await dieAt(`before write ${other}`);
+	await dieAt(`before output.append ${other}`);
 	await drain(cacheDir);
 	expect(linesOf(other)).toEqual(["for the other"]);
 	rmdirSync(path);
@@ -176,7 +176,7 @@ test("lines that were logged since the death, by producers that live and that ar
 });
 
 test("a checkpoint slot that was torn while it was written costs nothing", async () => {
-	await dieAt(`half write spool/checkpoint`);
+	await dieAt(`half checkpoint.store`);
 	await drain(cacheDir);
 	expect(linesOf(path)).toEqual([...early, ...lines]);
 });

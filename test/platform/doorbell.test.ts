@@ -10,8 +10,8 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 
 function makeDoorbell(): { path: string; mapping: Mapping; doorbell: Doorbell } {
 	const path = join(temporaryDirectory(), "bell");
-	const fd = openOwnedFile(path, "exclusive");
-	reserve(fd, 4096);
+	const fd = openOwnedFile("test.step", path, "exclusive");
+	reserve("test.step", fd, 4096);
 	const mapping = Mapping.map(fd, 4096);
 	closeSync(fd);
 	onTestFinished(() => mapping.unmap());

@@ -12,11 +12,11 @@ const lockPath = (): string => join(temporaryDirectory(), "lock");
 describe("FileLock", () => {
 	it("excludes a second holder in the same process, until it is released", () => {
 		const path = lockPath();
-		const lock = FileLock.tryAcquire(path);
-		expect(FileLock.tryAcquire(path)).toBeUndefined();
+		const lock = FileLock.tryAcquire("test.step", path);
+		expect(FileLock.tryAcquire("test.step", path)).toBeUndefined();
 		lock?.release();
 		lock?.release();
-		const next = FileLock.tryAcquire(path);
+		const next = FileLock.tryAcquire("test.step", path);
 		expect(next).toBeDefined();
 		next?.release();
 	});
@@ -25,16 +25,16 @@ describe("FileLock", () => {
 		const path = lockPath();
 		const holder = startFixture("lock-holder", path);
 		await holder.line();
-		expect(FileLock.tryAcquire(path)).toBeUndefined();
+		expect(FileLock.tryAcquire("test.step", path)).toBeUndefined();
 		expect(isLocked(path)).toBe(true);
 		await holder.kill("SIGKILL");
 		expect(isLocked(path)).toBe(false);
-		FileLock.acquire(path).release();
+		FileLock.acquire("test.step", path).release();
 	});
 
 	it("is waited for by a process that has to have it", async () => {
 		const path = lockPath();
-		const lock = FileLock.acquire(path);
+		const lock = FileLock.acquire("test.step", path);
 		const other = startFixture("lock-holder", path);
 		let isHeld = false;
 		const line = other.line().then(() => (isHeld = true));
@@ -47,7 +47,7 @@ describe("FileLock", () => {
 
 	it("stays with a child process that inherited the descriptor", async () => {
 		const path = lockPath();
-		const lock = FileLock.acquire(path);
+		const lock = FileLock.acquire("test.step", path);
 		const child = spawn(process.execPath, ["-e", "process.stdin.resume()"], {
 			stdio: ["pipe", "ignore", "ignore", lock.fd],
 		});
@@ -67,16 +67,16 @@ describe("FileLock", () => {
 		const directory = temporaryDirectory();
 		writeFileSync(join(directory, "target"), "");
 		symlinkSync(join(directory, "target"), join(directory, "lock"));
-		expect(() => FileLock.tryAcquire(join(directory, "lock"))).toThrow("ELOOP");
+		expect(() => FileLock.tryAcquire("test.step", join(directory, "lock"))).toThrow("ELOOP");
 	});
 });
 
 describe("isLocked", () => {
 	it("does not hold the lock after the question", () => {
 		const path = lockPath();
-		FileLock.acquire(path).release();
+		FileLock.acquire("test.step", path).release();
 		for (let time = 0; time < 100; time++) expect(isLocked(path)).toBe(false);
-		const lock = FileLock.tryAcquire(path);
+		const lock = FileLock.tryAcquire("test.step", path);
 		expect(lock).toBeDefined();
 		lock?.release();
 	});
@@ -100,13 +100,13 @@ describe("isLocked", () => {
 		const directory = temporaryDirectory();
 		const path = join(directory, "lock");
 		mkdirSync(join(directory, "folder"));
-		const lock = FileLock.acquire(path);
+		const lock = FileLock.acquire("test.step", path);
 		const before = readdirSync("/proc/self/fd").length;
 		for (let time = 0; time < 50; time++) {
 			isLocked(path);
 			isLocked(join(directory, "missing"));
 			isLocked(join(directory, "folder"));
-			FileLock.tryAcquire(path);
+			FileLock.tryAcquire("test.step", path);
 		}
 		expect(readdirSync("/proc/self/fd").length).toBe(before);
 		lock.release();

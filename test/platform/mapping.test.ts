@@ -8,8 +8,8 @@ import { startFixture } from "../fixture-process.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 function mapNew(path: string, sizeBytes: number): Mapping {
-	const fd = openOwnedFile(path, "exclusive");
-	reserve(fd, sizeBytes);
+	const fd = openOwnedFile("test.step", path, "exclusive");
+	reserve("test.step", fd, sizeBytes);
 	const mapping = Mapping.map(fd, sizeBytes);
 	closeSync(fd);
 	onTestFinished(() => mapping.unmap());
@@ -54,7 +54,7 @@ describe("Mapping", () => {
 		const mapping = mapNew(join(temporaryDirectory(), "mapped"), 4096);
 		const fd = openSync(join(temporaryDirectory(), "again"), "w+");
 		onTestFinished(() => closeSync(fd));
-		reserve(fd, 4096);
+		reserve("test.step", fd, 4096);
 		for (let round = 1; round <= 1000; round++) {
 			const again = Mapping.map(fd, 4096);
 			expect(again.words[0]).toBe(round - 1);

@@ -15,8 +15,8 @@ const unsafe = (what: string): Error =>
 describe("ensureOwnedDirectory", () => {
 	it("makes a private folder with its parents, and makes it once more without harm", () => {
 		const path = join(temporaryDirectory(), "a", "b");
-		ensureOwnedDirectory(path);
-		ensureOwnedDirectory(path);
+		ensureOwnedDirectory("test.step", path);
+		ensureOwnedDirectory("test.step", path);
 		expect(statSync(path).mode & 0o777).toBe(0o700);
 		expect(statSync(join(path, "..")).mode & 0o777).toBe(0o700);
 	});
@@ -25,11 +25,11 @@ describe("ensureOwnedDirectory", () => {
 		const path = join(temporaryDirectory(), "open");
 		mkdirSync(path);
 		chmodSync(path, 0o755);
-		ensureOwnedDirectory(path);
+		ensureOwnedDirectory("test.step", path);
 		expect(statSync(path).mode & 0o777).toBe(0o700);
 		writeFileSync(join(path, "planted"), "");
 		chmodSync(path, 0o750);
-		expect(() => ensureOwnedDirectory(path)).toThrow(unsafe("mode 750"));
+		expect(() => ensureOwnedDirectory("test.step", path)).toThrow(unsafe("mode 750"));
 	});
 
 	it("refuses a link and a file", () => {
@@ -37,15 +37,15 @@ describe("ensureOwnedDirectory", () => {
 		mkdirSync(join(directory, "real"), { mode: 0o700 });
 		symlinkSync(join(directory, "real"), join(directory, "link"));
 		writeFileSync(join(directory, "file"), "");
-		expect(() => ensureOwnedDirectory(join(directory, "link"))).toThrow(unsafe("not a directory"));
-		expect(() => ensureOwnedDirectory(join(directory, "file"))).toThrow("EEXIST");
+		expect(() => ensureOwnedDirectory("test.step", join(directory, "link"))).toThrow(unsafe("not a directory"));
+		expect(() => ensureOwnedDirectory("test.step", join(directory, "file"))).toThrow("EEXIST");
 	});
 
 	it.runIf(isRoot)("refuses a folder of somebody else", () => {
 		const path = join(temporaryDirectory(), "foreign");
 		mkdirSync(path, { mode: 0o700 });
 		chownSync(path, 12_345, 12_345);
-		expect(() => ensureOwnedDirectory(path)).toThrow(unsafe("12345"));
+		expect(() => ensureOwnedDirectory("test.step", path)).toThrow(unsafe("12345"));
 	});
 });
 
@@ -54,7 +54,7 @@ describe("openOwnedFile", () => {
 		const path = join(temporaryDirectory(), "file");
 		const before = process.umask(0);
 		try {
-			closeSync(openOwnedFile(path, "missing"));
+			closeSync(openOwnedFile("test.step", path, "missing"));
 		} finally {
 			process.umask(before);
 		}
@@ -63,17 +63,16 @@ describe("openOwnedFile", () => {
 
 	it("creates as it is told", () => {
 		const path = join(temporaryDirectory(), "file");
-		expect(() => openOwnedFile(path, "never")).toThrow("ENOENT");
-		closeSync(openOwnedFile(path, "exclusive"));
-		expect(() => openOwnedFile(path, "exclusive")).toThrow("EEXIST");
-		closeSync(openOwnedFile(path, "missing"));
-		closeSync(openOwnedFile(path, "never"));
+		closeSync(openOwnedFile("test.step", path, "exclusive"));
+		expect(() => openOwnedFile("test.step", path, "exclusive")).toThrow("EEXIST");
+		closeSync(openOwnedFile("test.step", path, "missing"));
+		closeSync(openOwnedFile("test.step", path, "missing"));
 	});
 
 	it("refuses links, dangling ones too, and creates nothing through them", () => {
 		const directory = temporaryDirectory();
 		symlinkSync(join(directory, "elsewhere"), join(directory, "link"));
-		expect(() => openOwnedFile(join(directory, "link"), "missing")).toThrow(unsafe("symbolic link"));
+		expect(() => openOwnedFile("test.step", join(directory, "link"), "missing")).toThrow(unsafe("symbolic link"));
 		expect(readdirSync(directory)).toEqual(["link"]);
 	});
 
@@ -84,8 +83,10 @@ describe("openOwnedFile", () => {
 		chmodSync(join(directory, "open"), 0o644);
 		const before = readdirSync("/proc/self/fd").length;
 		for (let time = 0; time < 10; time++) {
-			expect(() => openOwnedFile(join(directory, "fifo"), "never")).toThrow(unsafe("not a regular file"));
-			expect(() => openOwnedFile(join(directory, "open"), "never")).toThrow(unsafe("mode 644"));
+			expect(() => openOwnedFile("test.step", join(directory, "fifo"), "missing")).toThrow(
+				unsafe("not a regular file"),
+			);
+			expect(() => openOwnedFile("test.step", join(directory, "open"), "missing")).toThrow(unsafe("mode 644"));
 		}
 		expect(readdirSync("/proc/self/fd").length).toBe(before);
 	});
@@ -94,6 +95,6 @@ describe("openOwnedFile", () => {
 		const path = join(temporaryDirectory(), "foreign");
 		writeFileSync(path, "", { mode: 0o600 });
 		chownSync(path, 12_345, 12_345);
-		expect(() => openOwnedFile(path, "never")).toThrow(unsafe("user 12345"));
+		expect(() => openOwnedFile("test.step", path, "missing")).toThrow(unsafe("user 12345"));
 	});
 });

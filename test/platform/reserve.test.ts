@@ -18,17 +18,17 @@ describe("reserve", () => {
 	it("gives every byte a block, and leaves what is there as it is", () => {
 		const fd = openNew(temporaryDirectory());
 		writeSync(fd, "content");
-		expect(reserve(fd, 1024 * 1024)).toBe(true);
+		expect(reserve("test.step", fd, 1024 * 1024)).toBe(true);
 		const { size, blocks } = fstatSync(fd);
 		expect(size).toBe(1024 * 1024);
 		expect(blocks * 512).toBeGreaterThanOrEqual(1024 * 1024);
-		expect(reserve(fd, 4096)).toBe(true);
+		expect(reserve("test.step", fd, 4096)).toBe(true);
 		expect(fstatSync(fd).size).toBe(1024 * 1024);
 	});
 
 	it("says no to a file larger than the file system takes", () => {
 		const fd = openNew(temporaryDirectory());
-		expect(reserve(fd, Number.MAX_SAFE_INTEGER)).toBe(false);
+		expect(reserve("test.step", fd, Number.MAX_SAFE_INTEGER)).toBe(false);
 	});
 
 	it.runIf(hasTmpfs)("says no when the file system has no room for it", () => {
@@ -37,12 +37,14 @@ describe("reserve", () => {
 		const { blocks, bsize } = statfsSync(directory);
 		const fd = openNew(directory);
 		// More than the whole of it, so that nothing is taken on the way to the answer.
-		expect(reserve(fd, (blocks + 1) * bsize)).toBe(false);
+		expect(reserve("test.step", fd, (blocks + 1) * bsize)).toBe(false);
 	});
 
 	it("throws for what is no question of room", () => {
 		const fd = openSync("/dev/null", "r+");
 		onTestFinished(() => closeSync(fd));
-		expect(() => reserve(fd, 4096)).toThrow(expect.objectContaining({ code: "PYLOG_SYSTEM_CALL" }) as Error);
+		expect(() => reserve("test.step", fd, 4096)).toThrow(
+			expect.objectContaining({ code: "PYLOG_SYSTEM_CALL" }) as Error,
+		);
 	});
 });

@@ -3,7 +3,8 @@
  * closed, and opened again when they are needed.
  */
 
-import { closeSync, constants, fdatasyncSync, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { syncData } from "../../platform/durable-file.ts";
 import { systemCode } from "../../shared/errors.ts";
 import { OutputFile } from "./output-file.ts";
 
@@ -125,7 +126,7 @@ function syncClosed(path: string, onError: (path: string, error: unknown) => voi
 		return;
 	}
 	try {
-		if (fstatSync(fd).isFile()) fdatasyncSync(fd);
+		if (fstatSync(fd).isFile()) syncData("output.sync-closed", fd);
 	} finally {
 		closeSync(fd);
 	}

@@ -6,20 +6,10 @@
  * was before the next append well enough to find out afterwards whether that append happened.
  */
 
-import {
-	closeSync,
-	constants,
-	fdatasyncSync,
-	fstatSync,
-	mkdirSync,
-	openSync,
-	readSync,
-	type Stats,
-	statSync,
-	writeSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
+import { makeFolder, syncData, writeSome } from "../../platform/durable-file.ts";
 import { systemCode } from "../../shared/errors.ts";
 
 /** What a file is at a moment. */
@@ -98,7 +88,7 @@ export class OutputFile {
 	append(bytes: Uint8Array): void {
 		let written = 0;
 		try {
-			while (written < bytes.length) written += writeSync(this.#fd, bytes, written, bytes.length - written);
+			while (written < bytes.length) written += writeSome("output.append", this.#fd, bytes.subarray(written));
 		} catch (error) {
 			this.#noteAppended(bytes.subarray(0, written));
 			throw new AppendError(error, written);
@@ -109,7 +99,7 @@ export class OutputFile {
 	/** Brings the file to the disk. Blocks. */
 	sync(): void {
 		if (!this.#isRegular) return;
-		fdatasyncSync(this.#fd);
+		syncData("output.sync", this.#fd);
 	}
 
 	close(): void {
@@ -174,7 +164,7 @@ function openForAppending(path: string): number {
 		return openSync(path, flags, fileMode);
 	} catch (error) {
 		if (systemCode(error) !== "ENOENT") throw error;
-		mkdirSync(dirname(path), { recursive: true, mode: folderMode });
+		makeFolder("output.folder", dirname(path), folderMode, true);
 		return openSync(path, flags, fileMode);
 	}
 }

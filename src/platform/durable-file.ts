@@ -1,0 +1,99 @@
+/**
+ * Changes to files and folders, each under the name of its step (`step.ts`). Nothing outside of `src/platform/` changes a
+ * file by any other way; the linter sees to it.
+ *
+ * All block for the time of the system call, and throw the file system's own error.
+ */
+
+import {
+	closeSync,
+	constants,
+	fdatasyncSync,
+	fsyncSync,
+	ftruncateSync,
+	mkdirSync,
+	openSync,
+	renameSync,
+	rmdirSync,
+	rmSync,
+	unlinkSync,
+	writeSync,
+} from "node:fs";
+import { systemCode } from "../shared/errors.ts";
+import { announce, isObserved, type StepName } from "./step.ts";
+
+/** Writes all the bytes, at a position or where the descriptor stands. */
+export function writeWhole(name: StepName, fd: number, bytes: Uint8Array, position?: number): void {
+	if (isObserved()) announce({ name, call: "write", fd, bytes, position });
+	for (let written = 0; written < bytes.length; ) {
+		const at = position === undefined ? null : position + written;
+		written += writeSync(fd, bytes, written, bytes.length - written, at);
+	}
+}
+
+/** Writes as many of the bytes as the kernel takes at once, and returns their number. */
+export function writeSome(name: StepName, fd: number, bytes: Uint8Array): number {
+	if (isObserved()) announce({ name, call: "write", fd, bytes, position: undefined });
+	return writeSync(fd, bytes);
+}
+
+export function truncate(name: StepName, fd: number, sizeBytes: number): void {
+	if (isObserved()) announce({ name, call: "truncate", fd, sizeBytes });
+	ftruncateSync(fd, sizeBytes);
+}
+
+/** Brings the content of a file to the disk, and its size. */
+export function syncData(name: StepName, fd: number): void {
+	if (isObserved()) announce({ name, call: "sync", fd });
+	fdatasyncSync(fd);
+}
+
+/** Brings the names in a folder to the disk: which files it has. */
+export function syncFolder(name: StepName, path: string): void {
+	if (isObserved()) announce({ name, call: "syncFolder", path });
+	const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+	try {
+		fsyncSync(fd);
+	} finally {
+		closeSync(fd);
+	}
+}
+
+export function rename(name: StepName, from: string | Buffer, to: string): void {
+	if (isObserved()) announce({ name, call: "rename", from, to });
+	renameSync(from, to);
+}
+
+export function remove(name: StepName, path: string): void {
+	if (isObserved()) announce({ name, call: "remove", path });
+	unlinkSync(path);
+}
+
+/** As {@link remove}; `false` where nothing was. */
+export function removeIfThere(name: StepName, path: string): boolean {
+	try {
+		remove(name, path);
+		return true;
+	} catch (error) {
+		if (systemCode(error) === "ENOENT") return false;
+		throw error;
+	}
+}
+
+/** Removes an empty folder. */
+export function removeFolder(name: StepName, path: string): void {
+	if (isObserved()) announce({ name, call: "remove", path });
+	rmdirSync(path);
+}
+
+/** Removes a folder with all that is in it, or a file; nothing where nothing is. */
+export function removeTree(name: StepName, path: string): void {
+	if (isObserved()) announce({ name, call: "removeTree", path });
+	rmSync(path, { recursive: true, force: true });
+}
+
+/** Makes a folder, and with `recursive` those above it. */
+export function makeFolder(name: StepName, path: string, mode: number, recursive = false): void {
+	if (isObserved()) announce({ name, call: "makeFolder", path });
+	mkdirSync(path, { recursive, mode });
+}
