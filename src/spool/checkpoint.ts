@@ -21,7 +21,14 @@ import { PylogError, systemCode } from "../shared/errors.ts";
 import { checkpointHeaderBytes, firstSlotBytes } from "./checkpoint-layout.ts";
 import { type Checkpoint, encodeSlot, readExactly, readNewest, readSlot, type Slot } from "./checkpoint-slot.ts";
 
-export type { ChainPosition, ChainState, Checkpoint, OutputState } from "./checkpoint-slot.ts";
+export type {
+	ChainPosition,
+	ChainState,
+	Checkpoint,
+	OutputState,
+	ParkedDrops,
+	UnsyncedFile,
+} from "./checkpoint-slot.ts";
 
 /** The newest valid checkpoint of a file; `undefined` where there is none. Reads only. */
 export function readCheckpoint(path: string): Checkpoint | undefined {

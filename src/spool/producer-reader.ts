@@ -131,10 +131,15 @@ export class ProducerReader {
 		});
 	}
 
-	/** Tells the producer that all that is written is on disk. */
-	publishDurable(): void {
+	/** Sequences of the last records delivered, by lane. */
+	deliveredCounts(): readonly [number, number] {
+		return [this.#delivered[0].sequence, this.#delivered[1].sequence];
+	}
+
+	/** Tells the producer that what was delivered then is on disk. */
+	publishDurable(delivered: readonly [number, number]): void {
 		announceStore("producer.publish-durable");
-		for (const lane of [0, 1]) this.#store(slotWords.durable + lane, this.#load(slotWords.written + lane));
+		for (const lane of [0, 1] as const) this.#store(slotWords.durable + lane, delivered[lane]);
 	}
 
 	/** Removes what a finished producer left. Returns the drops that no line told of. */

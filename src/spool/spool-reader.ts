@@ -23,6 +23,9 @@ export interface SpoolReaderEvents {
 	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
 }
 
+/** Sequences of the last records delivered, by producer and lane. */
+export type DeliveredCounts = readonly (readonly [producer: ProducerReader, sequences: readonly [number, number]])[];
+
 /** What to do after a record: take it and go on, take it and stop, or stop before it. */
 export type Visit = (record: LogRecord) => "on" | "last";
 
@@ -154,8 +157,14 @@ export class SpoolReader {
 		for (const producer of this.#producers.values()) producer.publish();
 	}
 
-	publishDurable(): void {
-		for (const producer of this.#producers.values()) producer.publishDurable();
+	/** How many records of each producer are delivered, for {@link publishDurable}. */
+	deliveredCounts(): DeliveredCounts {
+		return [...this.#producers.values()].map((producer) => [producer, producer.deliveredCounts()]);
+	}
+
+	/** Tells producers that what was delivered then is on disk. */
+	publishDurable(counts: DeliveredCounts): void {
+		for (const [producer, delivered] of counts) producer.publishDurable(delivered);
 	}
 
 	/** Number below which every record is read. */

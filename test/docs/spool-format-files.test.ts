@@ -155,6 +155,7 @@ const allOutputKeys: Required<OutputState> = {
 	sizeBytes: 3,
 	tail: 4,
 	skippedBytes: 5,
+	lead: "\n",
 	parked: { from: 6, to: 7 },
 };
 const allDefinitionKeys: Required<LoggerDefinition> = {
@@ -281,7 +282,8 @@ describe("files that were written by the code are as the document tells", () => 
 			chains: [{ producer: 7, nonce: 8, lane: 1, from, to }],
 			outputs: [allOutputKeys],
 			parked: { "/logs/app.log": 9 },
-			unsynced: ["/logs/app.log"],
+			unsynced: [{ path: "/logs/app.log", device: 1, inode: 2 }],
+			dropped: { "/logs/app.log": { count: 3, notice: "3 dropped\n" } },
 		};
 		file.write(checkpoint);
 		const slotBytes = valuesOf("The checkpoint", "constant")["firstSlotBytes"] as number;

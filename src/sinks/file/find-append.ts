@@ -5,9 +5,11 @@
  * what can't be found counts as not written.
  */
 
-import { readdirSync, statSync } from "node:fs";
+import type { Stats } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type FileState, readRange, tailBefore } from "./output-file.ts";
+import { systemCode } from "../../shared/errors.ts";
+import { type FileIdentity, type FileState, readRange, tailBefore } from "./output-file.ts";
 
 export interface FoundAppend {
 	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
@@ -20,41 +22,50 @@ export interface FoundAppend {
 const maxSearchBytes = 64 * 1024 * 1024;
 
 /** @param before What the file was before the append was tried. */
-export function findAppend(path: string, before: FileState, bytes: Buffer): FoundAppend {
-	const stats = statSync(path, { throwIfNoEntry: false });
+export async function findAppend(path: string, before: FileState, bytes: Buffer): Promise<FoundAppend> {
+	const stats = await statIfThere(path);
 	if (stats !== undefined && !stats.isFile()) return { path, writtenBytes: 0 };
 	if (stats?.ino === before.inode && stats.dev === before.device) {
-		return { path, writtenBytes: countWritten(path, before, stats.size, bytes) };
+		return { path, writtenBytes: await countWritten(path, before, stats.size, bytes) };
 	}
 	// Rotated by somebody else: the file goes on under another name in its folder.
-	const renamed = findByInode(dirname(path), before);
+	const renamed = await findByInode(dirname(path), before);
 	if (renamed !== undefined) {
-		const writtenBytes = countWritten(renamed, before, statSync(renamed).size, bytes);
-		if (writtenBytes > 0) return { path: renamed, writtenBytes };
+		const writtenBytes = await countWritten(renamed.path, before, renamed.sizeBytes, bytes);
+		if (writtenBytes > 0) return { path: renamed.path, writtenBytes };
 	}
 	return { path, writtenBytes: 0 };
 }
 
-function findByInode(folder: string, { device, inode }: FileState): string | undefined {
-	let names: string[] = [];
-	try {
-		names = readdirSync(folder);
-	} catch {
-		return undefined;
+/** The file in `folder` that has this inode, and its size. */
+export async function findByInode(
+	folder: string,
+	{ device, inode }: FileIdentity,
+): Promise<{ readonly path: string; readonly sizeBytes: number } | undefined> {
+	const names = await readdir(folder).catch(() => []);
+	for (const name of names) {
+		const path = join(folder, name);
+		const stats = await statIfThere(path).catch(() => undefined);
+		if (stats?.ino === inode && stats.dev === device && stats.isFile()) return { path, sizeBytes: stats.size };
 	}
-	return names
-		.map((name) => join(folder, name))
-		.find((path) => {
-			const stats = statSync(path, { throwIfNoEntry: false });
-			return stats?.ino === inode && stats.dev === device && stats.isFile();
-		});
+	return undefined;
 }
 
-function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): number {
-	const isSame = sizeBytes >= before.sizeBytes && tailBefore(path, before.sizeBytes) === before.tail;
+async function statIfThere(path: string): Promise<Stats | undefined> {
+	try {
+		return await stat(path);
+	} catch (error) {
+		const code = systemCode(error);
+		if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+		throw error;
+	}
+}
+
+async function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): Promise<number> {
+	const isSame = sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes)) === before.tail;
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
-	const found = readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));
+	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));
 	const common = isSame ? countCommon(found, bytes) : 0;
 	if (common === found.length || common === bytes.length) return common;
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.

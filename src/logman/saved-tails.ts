@@ -1,0 +1,99 @@
+/**
+ * Lines that a sync did not bring to the disk: they are kept in `parked/` until they have been written to their file again
+ * and that has been synced. As soon as one is saved, its lines are on disk, though not yet surely in their file.
+ *
+ *     parked/<random>.tail   a line of JSON: { path, device, inode, chunks: [[offset, length] …] }, then the bytes
+ */
+
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { removeIfThere, rename, syncFolder } from "../platform/durable-file.ts";
+import type { FileIdentity } from "../sinks/file/output-file.ts";
+import type { WrittenChunk } from "../sinks/file/rewrite-chunks.ts";
+import { writeNewFile } from "../spool/new-file.ts";
+import { Retry } from "./retry.ts";
+
+export interface SavedTail {
+	/** The output. */
+	readonly path: string;
+	readonly device: number;
+	readonly inode: number;
+	/** The file that has its lines. */
+	readonly file: string;
+	readonly retry: Retry;
+}
+
+const suffix = ".tail";
+
+export class SavedTails {
+	readonly #folder: string;
+	readonly #tails = new Set<SavedTail>();
+
+	constructor(folder: string) {
+		this.#folder = folder;
+	}
+
+	get size(): number {
+		return this.#tails.size;
+	}
+
+	/** Finds what a logman before this one saved. @throws the file system's error */
+	restore(): void {
+		for (const name of readdirSync(this.#folder)) {
+			const file = join(this.#folder, name);
+			if (name.endsWith(`${suffix}.new`)) removeIfThere("parked.remove-tail-draft", file);
+			if (!name.endsWith(suffix)) continue;
+			const { path, device, inode } = readTail(file).about;
+			this.#tails.add({ path, device, inode, file, retry: new Retry() });
+		}
+	}
+
+	/** Saves bytes of a file. On return they are on disk. Blocks. @throws what the spool's own disk says */
+	save(path: string, { device, inode }: FileIdentity, chunks: readonly WrittenChunk[]): void {
+		const about = { path, device, inode, chunks: chunks.map(({ offset, bytes }) => [offset, bytes.length]) };
+		const file = join(this.#folder, `${randomBytes(16).toString("hex")}${suffix}`);
+		const head = Buffer.from(`${JSON.stringify(about)}\n`);
+		writeNewFile("parked.tail", `${file}.new`, [head, ...chunks.map(({ bytes }) => bytes)], true);
+		rename("parked.place-tail", `${file}.new`, file);
+		syncFolder("parked.sync-tail", this.#folder);
+		this.#tails.add({ path, device, inode, file, retry: new Retry() });
+	}
+
+	/** Those whose pause is over. */
+	due(nowMs: number): readonly SavedTail[] {
+		return [...this.#tails].filter(({ retry }) => retry.isDue(nowMs));
+	}
+
+	/** When the next one is due; `Infinity` when none is saved. */
+	nextTryMs(): number {
+		return Math.min(...[...this.#tails].map(({ retry }) => retry.nextTryMs));
+	}
+
+	/** What is saved. */
+	chunksOf({ file }: SavedTail): readonly WrittenChunk[] {
+		const { about, bytes } = readTail(file);
+		let at = 0;
+		return about.chunks.map(([offset, length]) => ({ offset, bytes: bytes.subarray(at, (at += length)) }));
+	}
+
+	/** Notes that the lines are in their file, and on disk. */
+	release(tail: SavedTail): void {
+		removeIfThere("parked.remove-tail", tail.file);
+		this.#tails.delete(tail);
+	}
+}
+
+interface About {
+	readonly path: string;
+	readonly device: number;
+	readonly inode: number;
+	readonly chunks: readonly (readonly [offset: number, length: number])[];
+}
+
+/** It was synced before it got its name, so it is whole. */
+function readTail(file: string): { readonly about: About; readonly bytes: Buffer } {
+	const content = readFileSync(file);
+	const end = content.indexOf(0x0a);
+	return { about: JSON.parse(content.toString("utf8", 0, end)) as About, bytes: content.subarray(end + 1) };
+}
