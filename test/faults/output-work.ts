@@ -213,7 +213,7 @@ export class OutputWork {
 }
 
 /** Waits until something is so. @throws Error that says for what it waited in vain. */
-export async function eventually(
+async function eventually(
 	what: string,
 	isSo: () => boolean | Promise<boolean>,
 	limitMs: number = 30_000,
