@@ -7,6 +7,7 @@
 import { isMainThread } from "node:worker_threads";
 import { startLogmanIfNone } from "../launch/start-logman.ts";
 import { isLocked } from "../platform/file-lock.ts";
+import { RunningTime } from "../platform/running-time.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
 import { type Entry, Producer } from "../spool/producer.ts";
@@ -19,9 +20,11 @@ const watchIntervalMs = 250;
 /** Pauses between attempts to start a logman. */
 const firstStartPauseMs = 200;
 const longestStartPauseMs = 30_000;
-/** How long an ending process waits for its lines to be written. */
+/** How long an ending process waits for its lines to be written, all in all. */
 const exitWaitMs = 1000;
 const exitPollMs = 2;
+/** A pause that was longer was no waiting: this process was stopped, and perhaps the logman with it. */
+const longestStepMs = 100;
 /** How often it is asked, while records can't be taken, whether the spool is still there. */
 const lookIntervalMs = 100;
 /** How often it looks for a logman meanwhile: one that was leaving does not see its lines. */
@@ -34,6 +37,10 @@ export interface SharedProducerOptions {
 }
 
 const shared = new Map<string, SharedProducer>();
+const { wait } = Atomics;
+let isEnding = false;
+/** What is left of the moment that an ending process waits. */
+let exitLeftMs: number = exitWaitMs;
 
 export class SharedProducer {
 	readonly cacheDir: string;
@@ -92,9 +99,13 @@ export class SharedProducer {
 
 	/** As `Producer.append`. */
 	append(lane: LaneIndex, entry: Entry): boolean {
-		if (this.producer.append(lane, entry)) return true;
-		// Where the spool was removed or moved, the record goes into a new one.
-		return this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry);
+		const isTaken =
+			this.producer.append(lane, entry) ||
+			// Where the spool was removed or moved, the record goes into a new one.
+			(this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry));
+		// Whoever logs while his process ends, behind our own handler, has no other moment.
+		if (isEnding) this.waitAtExit();
+		return isTaken;
 	}
 
 	/** Records dropped since the last time this was asked. */
@@ -134,9 +145,9 @@ export class SharedProducer {
 
 	/**
 	 * Whether a logman runs; where none does, one is started unless that is left to the user. Never throws: a process
-	 * without a free descriptor can neither see nor start one.
+	 * without a free descriptor, or without the rights that it had, can neither see nor start one.
 	 */
-	ensureLogman(): "running" | "starting" | "none" {
+	ensureLogman(): "running" | "starting" | "none" | "unknown" {
 		const { lease, starting } = spoolPaths(this.cacheDir);
 		try {
 			if (isLeaseHeld(lease)) {
@@ -145,7 +156,7 @@ export class SharedProducer {
 			}
 			if (isLocked(starting)) return "starting";
 		} catch {
-			return "none";
+			return "unknown";
 		}
 		if (!this.#isAuto) return "none";
 		this.#startIfDue();
@@ -172,21 +183,34 @@ export class SharedProducer {
 		this.#watch.unref();
 	}
 
-	/** At the end of the process or thread: waits a moment for the lines to be written. Blocks, for a second at most. */
-	waitAtExit(untilMs: number): void {
-		if (this.#producer.isClosed || this.#producer.hasReached("written")) return;
-		const sleeper = new Int32Array(new SharedArrayBuffer(4));
-		let lookAtMs = Number.NEGATIVE_INFINITY;
-		for (;;) {
-			const nowMs = performance.now();
-			if (nowMs >= untilMs || this.#producer.hasReached("written")) return;
-			if (nowMs >= lookAtMs) {
-				if (this.ensureLogman() === "none") return;
-				this.#producer.control.doorbell.ring();
-				lookAtMs = nowMs + exitLookMs;
+	/**
+	 * At the end of the process or thread: waits a moment for the lines to be written. Blocks, for a second at most in all
+	 * calls together, whatever the application has done to clocks and atomics. Never throws.
+	 */
+	waitAtExit(): void {
+		const time = new RunningTime(longestStepMs);
+		let waitedMs = 0;
+		try {
+			const sleeper = new Int32Array(new SharedArrayBuffer(4));
+			let lookAtMs = 0;
+			for (let polls = 0; waitedMs < exitLeftMs && this.#isAwaited(); polls++) {
+				if (waitedMs >= lookAtMs) {
+					if (!this.#producer.isInPlace || this.ensureLogman() === "none") return;
+					this.#producer.control.doorbell.ring();
+					lookAtMs = waitedMs + exitLookMs;
+				}
+				wait(sleeper, 0, 0, exitPollMs);
+				waitedMs = Math.max(time.nowMs(), (polls + 1) * exitPollMs);
 			}
-			Atomics.wait(sleeper, 0, 0, exitPollMs);
+		} catch {
+			// Where waiting is impossible (some threads must not), the lines are in the spool all the same.
+		} finally {
+			exitLeftMs -= waitedMs;
 		}
+	}
+
+	#isAwaited(): boolean {
+		return !this.#producer.isClosed && !this.#producer.hasReached("written");
 	}
 
 	/** Gives mappings and descriptors back. */
@@ -196,8 +220,8 @@ export class SharedProducer {
 }
 
 function onExit(): void {
-	const untilMs = performance.now() + exitWaitMs;
-	for (const producer of shared.values()) producer.waitAtExit(untilMs);
+	isEnding = true;
+	for (const producer of shared.values()) producer.waitAtExit();
 	// A process gives everything back by ending; a thread does not. What is logged later still opens a new producer.
 	if (!isMainThread) for (const producer of shared.values()) producer.closeAtExit();
 }

@@ -159,7 +159,7 @@ export class LogmanRun {
 		if (nowMs - this.#placeAtMs < placeIntervalMs) return;
 		this.#placeAtMs = nowMs;
 		const { cacheDir, lease } = this.#control.paths;
-		if (this.#lease.isInPlace(lease)) return;
+		if (this.#lease.keep(lease)) return;
 		throw new PylogError(
 			"PYLOG_SPOOL_GONE",
 			`The cache directory ${cacheDir} was removed or moved; its logman leaves.`,

@@ -2,18 +2,20 @@
  * The control file: the few words all producers and the logman share, mapped into each of them.
  *
  * Invariants: it is made or renewed only under its own `flock`; once mapped it is never truncated or replaced while a
- * producer lives; numbering goes on above every number ever seen, also after a reboot.
+ * producer lives; numbering goes on above every number ever seen, also after a reboot. One that is ready is opened
+ * without the lock: whoever is stopped while it holds that stops nobody else.
  */
 
 import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { rename, writeWhole } from "../platform/durable-file.ts";
-import { flockRelease, flockWait } from "../platform/libc.ts";
+import { flockRelease, flockTry } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
+import { RunningTime } from "../platform/running-time.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
@@ -35,6 +37,9 @@ import { isLeaseHeld } from "./lease.ts";
 import { highestNumbers, livingProducers } from "./numbering.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
 
+/** How long another process may take to make the file: it reads all that waits in the spool for that. */
+const makingMs = 15_000;
+const makingPollMs = 1;
 /** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
 const highBits = 2 ** 21;
 
@@ -43,9 +48,12 @@ export class ControlFile {
 	readonly mapping: Mapping;
 	/** Wakes the logman. */
 	readonly doorbell: Doorbell;
+	readonly #inode: number;
 
-	private constructor(paths: SpoolPaths, mapping: Mapping) {
+	private constructor(paths: SpoolPaths, fd: number) {
 		this.paths = paths;
+		this.#inode = fstatSync(fd).ino;
+		const mapping = Mapping.map(fd, controlBytes);
 		this.mapping = mapping;
 		this.doorbell = new Doorbell(mapping, controlWords.sleeping);
 	}
@@ -72,14 +80,21 @@ export class ControlFile {
 		for (;;) {
 			const fd = openOwnedFile("control.create", paths.control, "missing");
 			try {
-				flockWait(fd);
-				if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
-				return new ControlFile(paths, Mapping.map(fd, controlBytes));
+				if (!isReady(fd)) {
+					waitForMaker(fd, paths);
+					if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
+				}
+				return new ControlFile(paths, fd);
 			} finally {
 				flockRelease(fd);
 				closeSync(fd);
 			}
 		}
+	}
+
+	/** Whether the file is still the one of its cache directory: nobody removed that, or moved it. One system call. */
+	get isInPlace(): boolean {
+		return lstatSync(this.paths.control, { throwIfNoEntry: false })?.ino === this.#inode;
 	}
 
 	/** A shared word, by its name in `controlWords`. */
@@ -179,6 +194,40 @@ function refuseNetwork(cacheDir: string): void {
 	);
 }
 
+/**
+ * Whether the file needs nothing but to be mapped. Looked at twice: in a file that is being renewed, one look may find old
+ * bytes and new ones. Its magic is gone by then, until all others are written.
+ */
+function isReady(fd: number): boolean {
+	for (let look = 1; look <= 2; look++) {
+		const header = Buffer.alloc(64);
+		readSync(fd, header, 0, header.length, 0);
+		if (findProblem(header, fstatSync(fd).size) !== undefined || !isOfThisBoot(header)) return false;
+	}
+	return true;
+}
+
+/** Locks the file. @throws PylogError PYLOG_SPOOL_UNUSABLE when another process has not made it in time. */
+function waitForMaker(fd: number, { control }: SpoolPaths): void {
+	const time = new RunningTime(makingPollMs * 100);
+	const sleeper = new Int32Array(new SharedArrayBuffer(4));
+	while (!flockTry(fd, "exclusive")) {
+		if (time.nowMs() > makingMs) {
+			throw new PylogError(
+				"PYLOG_SPOOL_UNUSABLE",
+				`Another process has been making ${control} for ${makingMs / 1000} s: it may be stopped (SIGSTOP, a debugger). ` +
+					"Continue or end it.",
+				{ details: { path: control } },
+			);
+		}
+		Atomics.wait(sleeper, 0, 0, makingPollMs);
+	}
+}
+
+function isOfThisBoot(header: Buffer): boolean {
+	return header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
+}
+
 /** Whether the file was moved aside by whoever held the lock before. */
 function wasReplaced(fd: number, path: string): boolean {
 	return lstatSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino;
@@ -192,8 +241,7 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 	// The magic is written last: without it, the file is new, or whoever made it died.
 	const isUnfinished = sizeBytes <= controlBytes && header.readBigUInt64LE(controlHeader.magic) === 0n;
 	const problem = isUnfinished ? undefined : findProblem(header, sizeBytes);
-	const isOfThisBoot = header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
-	if (!isUnfinished && problem === undefined && isOfThisBoot) return true;
+	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return true;
 	const users = usersOf(paths);
 	if (users !== undefined) {
 		// Nobody outlives a boot. Where /proc is hidden from some processes, they know the boot by another name.

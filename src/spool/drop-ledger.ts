@@ -3,6 +3,7 @@
  * loggers there are (a child for each request), it stays small; no drop goes uncounted.
  */
 
+import { instant } from "../shared/instant.ts";
 import type { LaneIndex } from "../shared/lane.ts";
 import type { Definition } from "./definition.ts";
 import type { Entry } from "./producer.ts";
@@ -72,7 +73,7 @@ export class DropLedger {
 
 /** The line that stands where records are missing: how many, whose, why, since when. */
 export function dropNotice(drop: Drop, producer: number): Entry {
-	const since = new Date(drop.sinceMs).toISOString();
+	const since = instant(drop.sinceMs);
 	const lane = drop.lane === 0 ? "priority" : "normal";
 	return {
 		level: warningLevel,

@@ -68,6 +68,8 @@ const maxBytesPerUnit = 3;
 /** So many units are within the limit of a record's parts, whatever they are. */
 const maxUncutUnits: number = Math.floor(maxPartBytes / maxBytesPerUnit);
 
+/** Attempts to become a producer of a spool that others remove meanwhile. */
+const maxClaims = 10;
 /** How soon segments are made ready after a new one was begun, and how often surplus ones are looked at. */
 const prepareDelayMs = 1;
 const trimIntervalMs = 100;
@@ -110,21 +112,32 @@ export class Producer {
 	 * @throws PylogError as `ControlFile.open`, and PYLOG_SLOTS_EXHAUSTED when 4,096 producers live.
 	 */
 	static open(options: ProducerOptions): Producer {
-		const control = ControlFile.open(options.cacheDir);
-		try {
-			return Producer.#claim(control, options);
-		} catch (error) {
-			control.close();
-			throw error;
+		for (let attempt = 1; ; attempt++) {
+			const control = ControlFile.open(options.cacheDir);
+			try {
+				const producer = Producer.#claim(control, options);
+				if (producer !== undefined) return producer;
+			} catch (error) {
+				control.close();
+				// A folder that was still being made, and was taken for a dead producer's: this process was stopped for long.
+				if (systemCode(error) !== "ENOENT" || attempt === maxClaims) throw error;
+			}
 		}
 	}
 
-	static #claim(control: ControlFile, options: ProducerOptions): Producer {
+	/** `undefined` when the cache directory was removed meanwhile, and perhaps made again by others. */
+	static #claim(control: ControlFile, options: ProducerOptions): Producer | undefined {
 		const { number, alive } = claimFolder(control);
-		const slot = claimSlot(control, number);
+		// Else the folder would be in one spool and the slot in another one.
+		const { isInPlace } = control;
+		const slot = isInPlace ? claimSlot(control, number) : undefined;
 		if (slot === undefined) {
 			alive.release();
 			removeTree("producer.give-up", producerDirectory(control.paths, number));
+			if (!isInPlace) {
+				control.close();
+				return undefined;
+			}
 			throw new PylogError(
 				"PYLOG_SLOTS_EXHAUSTED",
 				`All ${slotCount} producer slots of ${options.cacheDir} are taken by living processes or threads. ` +

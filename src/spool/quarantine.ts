@@ -11,6 +11,7 @@ import { basename, join } from "node:path";
 import { remove, removeIfThere, rename } from "../platform/durable-file.ts";
 import { ensureOwnedDirectory } from "../platform/owned-files.ts";
 import { type PylogError, systemCode } from "../shared/errors.ts";
+import { instant } from "../shared/instant.ts";
 import { fileError, writeNewFile } from "./new-file.ts";
 import { QuarantineRoom, reasonSuffix } from "./quarantine-room.ts";
 
@@ -131,7 +132,7 @@ export class Quarantine {
 
 	/** Begins with the time, so that names sort by it; ends with what it was called. */
 	#newPath(name: string): string {
-		const time = new Date().toISOString().replaceAll(/[-:.]/g, "");
+		const time = instant(Date.now()).replaceAll(/[-:.]/g, "");
 		const safeName = name.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
 		return join(this.directory, `${time}-${randomBytes(4).toString("hex")}-${safeName}`);
 	}
@@ -154,7 +155,7 @@ export class Quarantine {
 
 	#noteKept(path: string, bytes: number, about: About): QuarantineOutcome {
 		const reason = Buffer.from(
-			`${JSON.stringify({ ...about, reason: about.reason.slice(0, maxReasonLength), time: new Date().toISOString() })}\n`,
+			`${JSON.stringify({ ...about, reason: about.reason.slice(0, maxReasonLength), time: instant(Date.now()) })}\n`,
 		);
 		let reasonError: PylogError | undefined;
 		try {

@@ -21,6 +21,8 @@ export interface SpoolReaderEvents {
 	readonly onDamage: (damage: Damage) => void;
 	/** `count` records of a producer's lane are missing before the record with this sequence. */
 	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
+	/** The slot of a producer shows what no append stores. It is passed over like one that is stopped. */
+	readonly onSuspect?: (producer: number) => void;
 }
 
 /** Sequences of the last records delivered, by producer and lane. */
@@ -55,7 +57,7 @@ export class SpoolReader {
 		this.#control = control;
 		this.#events = events;
 		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
-		this.#horizon = new Horizon(control, this.#lastHorizon);
+		this.#horizon = new Horizon(control, this.#lastHorizon, events.onSuspect);
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
 		this.#highest = [...this.#delivered];
