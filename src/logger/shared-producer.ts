@@ -9,6 +9,7 @@ import { startLogmanIfNone } from "../launch/start-logman.ts";
 import { isLocked } from "../platform/file-lock.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
+import type { FullPolicy } from "../spool/full-policy.ts";
 import { type Entry, Producer } from "../spool/producer.ts";
 import type { LaneIndex } from "../shared/lane.ts";
 
@@ -34,6 +35,8 @@ export interface SharedProducerOptions {
 }
 
 const shared = new Map<string, SharedProducer>();
+/** Once the process or thread ends: how long its logging calls may wait, all together with the wait at the end. */
+let exitUntilMs = Number.POSITIVE_INFINITY;
 
 export class SharedProducer {
 	readonly cacheDir: string;
@@ -50,7 +53,7 @@ export class SharedProducer {
 	private constructor(options: SharedProducerOptions) {
 		this.cacheDir = options.cacheDir;
 		this.#maxSpoolBytes = options.maxSpoolBytes;
-		this.#producer = Producer.open(options);
+		this.#producer = this.#open();
 	}
 
 	/** The producer of this thread for a cache directory, with one user more. @throws PylogError as `Producer.open` */
@@ -77,7 +80,7 @@ export class SharedProducer {
 	/** The producer. One that was left is opened again, until the process ends: a line that comes late is not lost. */
 	get producer(): Producer {
 		if (this.#producer.isClosed) {
-			this.#producer = Producer.open({ cacheDir: this.cacheDir, maxSpoolBytes: this.#maxSpoolBytes });
+			this.#producer = this.#open();
 			this.#droppedBefore = 0;
 			this.#register();
 			if (this.#isAuto) this.#startLogman();
@@ -85,16 +88,32 @@ export class SharedProducer {
 		return this.#producer;
 	}
 
+	#open(): Producer {
+		const { cacheDir } = this;
+		return Producer.open({ cacheDir, maxSpoolBytes: this.#maxSpoolBytes, maxWaitMs: () => this.#maxWaitMs() });
+	}
+
 	#register(): void {
-		if (shared.size === 0) process.once("exit", onExit);
+		if (shared.size === 0) {
+			// In front of the application's own listeners: what they log must not hold up the end.
+			process.prependOnceListener("exit", onExitBegins);
+			process.once("exit", onExit);
+		}
 		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
 	}
 
-	/** As `Producer.append`. */
-	append(lane: LaneIndex, entry: Entry): boolean {
-		if (this.producer.append(lane, entry)) return true;
+	/** As `Producer.append`. A call that waits sees to it that a logman runs. */
+	append(lane: LaneIndex, entry: Entry, whenFull: FullPolicy): boolean {
+		if (this.producer.append(lane, entry, whenFull)) return true;
 		// Where the spool was removed or moved, the record goes into a new one.
-		return this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry);
+		return this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry, whenFull);
+	}
+
+	/** For a call that waits for room. Nobody makes room in a spool that was removed. */
+	#maxWaitMs(): number {
+		if (!this.#producer.isInPlace) return 0;
+		this.ensureLogman();
+		return Math.max(0, exitUntilMs - performance.now());
 	}
 
 	/** Records dropped since the last time this was asked. */
@@ -129,7 +148,9 @@ export class SharedProducer {
 		this.#watch = undefined;
 		this.#producer.close();
 		if (shared.get(this.cacheDir) === this) shared.delete(this.cacheDir);
-		if (shared.size === 0) process.off("exit", onExit);
+		if (shared.size > 0) return;
+		process.off("exit", onExitBegins);
+		process.off("exit", onExit);
 	}
 
 	/**
@@ -195,9 +216,12 @@ export class SharedProducer {
 	}
 }
 
+function onExitBegins(): void {
+	exitUntilMs = performance.now() + exitWaitMs;
+}
+
 function onExit(): void {
-	const untilMs = performance.now() + exitWaitMs;
-	for (const producer of shared.values()) producer.waitAtExit(untilMs);
+	for (const producer of shared.values()) producer.waitAtExit(exitUntilMs);
 	// A process gives everything back by ending; a thread does not. What is logged later still opens a new producer.
 	if (!isMainThread) for (const producer of shared.values()) producer.closeAtExit();
 }
