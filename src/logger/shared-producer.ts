@@ -10,6 +10,7 @@ import { isLocked } from "../platform/file-lock.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
+import type { FullPolicy } from "../spool/full-policy.ts";
 import { type Entry, Producer } from "../spool/producer.ts";
 import type { LaneIndex } from "../shared/lane.ts";
 
@@ -41,6 +42,8 @@ const { wait } = Atomics;
 let isEnding = false;
 /** What is left of the moment that an ending process waits. */
 let exitLeftMs: number = exitWaitMs;
+/** Once the process or thread ends: how long its logging calls may wait, all together with the wait at the end. */
+let exitUntilMs = Number.POSITIVE_INFINITY;
 
 export class SharedProducer {
 	readonly cacheDir: string;
@@ -57,7 +60,7 @@ export class SharedProducer {
 	private constructor(options: SharedProducerOptions) {
 		this.cacheDir = options.cacheDir;
 		this.#maxSpoolBytes = options.maxSpoolBytes;
-		this.#producer = Producer.open(options);
+		this.#producer = this.#open();
 	}
 
 	/** The producer of this thread for a cache directory, with one user more. @throws PylogError as `Producer.open` */
@@ -84,7 +87,7 @@ export class SharedProducer {
 	/** The producer. One that was left is opened again, until the process ends: a line that comes late is not lost. */
 	get producer(): Producer {
 		if (this.#producer.isClosed) {
-			this.#producer = Producer.open({ cacheDir: this.cacheDir, maxSpoolBytes: this.#maxSpoolBytes });
+			this.#producer = this.#open();
 			this.#droppedBefore = 0;
 			this.#register();
 			if (this.#isAuto) this.#startLogman();
@@ -92,20 +95,36 @@ export class SharedProducer {
 		return this.#producer;
 	}
 
+	#open(): Producer {
+		const { cacheDir } = this;
+		return Producer.open({ cacheDir, maxSpoolBytes: this.#maxSpoolBytes, maxWaitMs: () => this.#maxWaitMs() });
+	}
+
 	#register(): void {
-		if (shared.size === 0) process.once("exit", onExit);
+		if (shared.size === 0) {
+			// In front of the application's own listeners: what they log must not hold up the end.
+			process.prependOnceListener("exit", onExitBegins);
+			process.once("exit", onExit);
+		}
 		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
 	}
 
-	/** As `Producer.append`. */
-	append(lane: LaneIndex, entry: Entry): boolean {
+	/** As `Producer.append`. A call that waits sees to it that a logman runs. */
+	append(lane: LaneIndex, entry: Entry, whenFull: FullPolicy): boolean {
 		const isTaken =
-			this.producer.append(lane, entry) ||
+			this.producer.append(lane, entry, whenFull) ||
 			// Where the spool was removed or moved, the record goes into a new one.
-			(this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry));
+			(this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry, whenFull));
 		// Whoever logs while his process ends, behind our own handler, has no other moment.
 		if (isEnding) this.waitAtExit();
 		return isTaken;
+	}
+
+	/** For a call that waits for room. Nobody makes room in a spool that was removed. */
+	#maxWaitMs(): number {
+		if (!this.#producer.isInPlace) return 0;
+		this.ensureLogman();
+		return Math.max(0, exitUntilMs - performance.now());
 	}
 
 	/** Records dropped since the last time this was asked. */
@@ -140,7 +159,9 @@ export class SharedProducer {
 		this.#watch = undefined;
 		this.#producer.close();
 		if (shared.get(this.cacheDir) === this) shared.delete(this.cacheDir);
-		if (shared.size === 0) process.off("exit", onExit);
+		if (shared.size > 0) return;
+		process.off("exit", onExitBegins);
+		process.off("exit", onExit);
 	}
 
 	/**
@@ -219,8 +240,15 @@ export class SharedProducer {
 	}
 }
 
+function onExitBegins(): void {
+	exitUntilMs = performance.now() + exitWaitMs;
+}
+
 function onExit(): void {
 	isEnding = true;
+	// What calls of the application's own exit listeners have waited counts as well.
+	const leftMs = exitUntilMs - performance.now();
+	if (leftMs < exitLeftMs) exitLeftMs = Math.max(0, leftMs);
 	for (const producer of shared.values()) producer.waitAtExit();
 	// A process gives everything back by ending; a thread does not. What is logged later still opens a new producer.
 	if (!isMainThread) for (const producer of shared.values()) producer.closeAtExit();

@@ -16,7 +16,7 @@ import { parkedFile } from "../../src/spool/parked-file.ts";
 import { aliveFile, producerDirectory, segmentFile, spoolPaths } from "../../src/spool/paths.ts";
 import { defaultMaxSpoolBytes, Producer } from "../../src/spool/producer.ts";
 import * as codec from "../../src/spool/record-codec.ts";
-import { freeBytesAtMost, freeShare } from "../../src/spool/segment-chain.ts";
+import { freeBytesAtMost, freeShare } from "../../src/spool/spool-room.ts";
 import * as segmentHeader from "../../src/spool/segment-header.ts";
 import { inboxOrigin } from "../../src/spool/taken-from-inbox.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
