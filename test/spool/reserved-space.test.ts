@@ -66,10 +66,10 @@ it("producers that make and remove segments all the time are not disturbed by lo
 		await producer.line();
 		producer.process.stdout.resume();
 	}
-	for (let look = 0; look < 200; look++) {
+	for (let look = 0; look < 40; look++) {
 		const reserved = new ReservedSpace(control);
 		reserved.check(0);
-		await new Promise((resolve) => setTimeout(resolve, 5));
+		await new Promise((resolve) => setTimeout(resolve, 50));
 		reserved.check(1000);
 	}
 	for (const producer of producers) await producer.kill();
