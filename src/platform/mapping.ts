@@ -7,6 +7,7 @@
  */
 
 import { type Address, mmapShared, munmap } from "./libc.ts";
+import { forgetMapping, noteMapping } from "./thread-mappings.ts";
 
 /**
  * A buffer with Node's own `utf8Write`, which its types leave out: `Buffer#write` without the look at its arguments,
@@ -29,9 +30,12 @@ export class Mapping {
 	/** The mapping as doubles. */
 	doubles: Float64Array;
 	readonly #address: Address;
+	/** Where a worker thread has noted it, for the case that the thread is terminated. */
+	readonly #entry: number | undefined;
 
 	private constructor(address: Address, buffer: ArrayBuffer) {
 		this.#address = address;
+		this.#entry = noteMapping(address, buffer.byteLength);
 		this.sizeBytes = buffer.byteLength;
 		this.bytes = Buffer.from(buffer) as unknown as MappedBytes;
 		this.words = new Int32Array(buffer);
@@ -55,6 +59,7 @@ export class Mapping {
 		this.bytes = noBytes;
 		this.words = noWords;
 		this.doubles = noDoubles;
+		forgetMapping(this.#entry);
 		munmap(this.#address, this.sizeBytes);
 	}
 }

@@ -4,7 +4,7 @@
  */
 
 import { statSync } from "node:fs";
-import { removeTree } from "../platform/durable-file.ts";
+import { removeIfThere, removeTree } from "../platform/durable-file.ts";
 import { isLocked } from "../platform/file-lock.ts";
 import { announceStore } from "../platform/step.ts";
 import { type Lane, type LaneIndex, laneIndex, lanes } from "../shared/lane.ts";
@@ -146,13 +146,14 @@ export class ProducerReader {
 	retire(): UntoldDrops {
 		this.close();
 		const count = this.#load(slotWords.dropped) - this.#load(slotWords.dropsTold);
-		const sizeBytes = segmentFiles(this.directory).reduce(
-			(sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
-			0,
-		);
+		for (const path of segmentFiles(this.directory)) {
+			const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+			removeIfThere("producer.retire-segment", path);
+			// One by one: a death in between leaves one segment counted, and ReservedSpace has less to find.
+			announceStore("producer.give-back-space");
+			this.#control.add("reservedKib", -sizeBytes / 1024);
+		}
 		removeTree("producer.retire", this.directory);
-		announceStore("producer.give-back-space");
-		this.#control.add("reservedKib", -sizeBytes / 1024);
 		announceStore("producer.free-slot");
 		if (this.#ownsSlot()) this.#control.releaseSlot(this.#slot as number, this.number);
 		return { producer: this.number, count };

@@ -15,7 +15,7 @@ import { randomBytes } from "node:crypto";
 import { threadId } from "node:worker_threads";
 import { removeTree, writeWhole } from "../platform/durable-file.ts";
 import type { FileLock } from "../platform/file-lock.ts";
-import { PylogError } from "../shared/errors.ts";
+import { PylogError, systemCode } from "../shared/errors.ts";
 import { hasStack } from "../platform/stack.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";

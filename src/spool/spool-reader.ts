@@ -16,6 +16,7 @@ import type { LogRecord } from "./log-record.ts";
 import { Merge } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
 import { ProducerReader, type UntoldDrops } from "./producer-reader.ts";
+import { ReservedSpace } from "./reserved-space.ts";
 
 export interface SpoolReaderEvents {
 	readonly onDamage: (damage: Damage) => void;
@@ -40,6 +41,7 @@ export class SpoolReader {
 	readonly #control: ControlFile;
 	readonly #events: SpoolReaderEvents;
 	readonly #horizon: Horizon;
+	readonly #reserved: ReservedSpace;
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
 	readonly #states: readonly ChainState[];
@@ -58,6 +60,7 @@ export class SpoolReader {
 		this.#events = events;
 		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
 		this.#horizon = new Horizon(control, this.#lastHorizon, events.onSuspect);
+		this.#reserved = new ReservedSpace(control);
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
 		this.#highest = [...this.#delivered];
@@ -206,7 +209,7 @@ export class SpoolReader {
 		return drops;
 	}
 
-	/** Looks for dead producers, once a second at most, or now. */
+	/** Looks for dead producers, and now and then for what they left counted: once a second at most, or now. */
 	checkLiveness(now = false): void {
 		const nowMs = performance.now();
 		if (!now && nowMs - this.#livenessAtMs < livenessIntervalMs) return;
@@ -215,6 +218,7 @@ export class SpoolReader {
 			producer.checkAlive();
 			producer.rest();
 		}
+		this.#reserved.check(nowMs);
 	}
 
 	/** Meets producers that have come since. */

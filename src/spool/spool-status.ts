@@ -110,7 +110,10 @@ export function readSpoolStatus(cacheDir: string): SpoolStatus | undefined {
 		lanes: byLane((lane) => ({ closed: (control.word("closedLanes") & (1 << laneIndex[lane])) !== 0 })),
 		inbox: countInbox(cacheDir),
 		producers,
-		spool: { reservedBytes: control.word("reservedKib") * 1024, defaultLimitBytes: defaultMaxSpoolBytes },
+		spool: {
+			reservedBytes: Math.max(0, control.word("reservedKib") | 0) * 1024,
+			defaultLimitBytes: defaultMaxSpoolBytes,
+		},
 		parked: listParked(paths.parked, checkpoint?.parked ?? {}),
 		quarantine: { entries: quarantine.length, bytes: quarantine.reduce((sum, { bytes }) => sum + bytes, 0) },
 		errorLog: { path: paths.errorLog, bytes: sizeOf(paths.errorLog) ?? 0 },
