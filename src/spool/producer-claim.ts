@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
-import { makeFolder, removeTree, rename } from "../platform/durable-file.ts";
+import { makeFolder, removeTree, rename, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import type { ControlFile } from "./control-file.ts";
@@ -80,4 +80,13 @@ function takeSlotOfDead(control: ControlFile, number: number): number | undefine
 		if (control.passSlot(slot, holder, number)) return slot;
 	}
 	return undefined;
+}
+
+/** A full disk is no reason not to log: what the file says of its producer is for people, its lock counts. */
+export function sayWho({ fd }: FileLock, slot: number): void {
+	try {
+		writeWhole("producer.say", fd, Buffer.from(`slot ${slot}\npid ${process.pid}\nthread ${threadId}\n`));
+	} catch {
+		// Nobody can read who it is.
+	}
 }

@@ -12,8 +12,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { threadId } from "node:worker_threads";
-import { removeTree, writeWhole } from "../platform/durable-file.ts";
+import { removeTree } from "../platform/durable-file.ts";
 import type { FileLock } from "../platform/file-lock.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { hasStack } from "../platform/stack.ts";
@@ -26,7 +25,7 @@ import { type Drop, DropLedger, type DropReason, dropNotice } from "./drop-ledge
 import { type Entry, entryBytes } from "./entry.ts";
 import { dropNew, type FullPolicy } from "./full-policy.ts";
 import { aliveFile, producerDirectory } from "./paths.ts";
-import { claimFolder, claimSlot } from "./producer-claim.ts";
+import { claimFolder, claimSlot, sayWho } from "./producer-claim.ts";
 import { bodyChecksum, maxPartBytes, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentChain } from "./segment-chain.ts";
@@ -142,7 +141,7 @@ export class Producer {
 				{ details: { slotCount, cacheDir: options.cacheDir } },
 			);
 		}
-		say(alive, slot);
+		sayWho(alive, slot);
 		const producer = new Producer(control, number, alive, slot, options);
 		control.add("producersOpened", 1);
 		return producer;
@@ -390,15 +389,6 @@ export class Producer {
 		const all = this.#drops.tell(force ? () => false : this.#isScarce, write);
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropsTold, this.#drops.told | 0);
 		return all;
-	}
-}
-
-/** A full disk is no reason not to log: what the file says of its producer is for people, its lock counts. */
-function say({ fd }: FileLock, slot: number): void {
-	try {
-		writeWhole("producer.say", fd, Buffer.from(`slot ${slot}\npid ${process.pid}\nthread ${threadId}\n`));
-	} catch {
-		// Nobody can read who it is.
 	}
 }
 
