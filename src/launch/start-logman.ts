@@ -10,6 +10,7 @@ import { closeSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { truncate } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { pidNamespace } from "../platform/machine.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { PylogError } from "../shared/errors.ts";
@@ -154,7 +155,7 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 async function untilReady(started: StartedProcess, waiting: RunningTime, cacheDir: string): Promise<void> {
 	const { process: child, errors } = started;
 	const { lease, starting } = spoolPaths(cacheDir);
-	while (leaseHolder(lease)?.pid !== child.pid || !isLeaseHeld(lease) || isLocked(starting)) {
+	while (!isHolder(child, leaseHolder(lease)) || !isLeaseHeld(lease) || isLocked(starting)) {
 		if (child.exitCode !== null || child.signalCode !== null || waiting.nowMs() > readyTimeoutMs) {
 			// One that another process has started by another way, such as a service manager, was faster.
 			if (child.exitCode === 0 && isLeaseHeld(lease)) throw leaseHeld(lease);
@@ -167,6 +168,11 @@ async function untilReady(started: StartedProcess, waiting: RunningTime, cacheDi
 		await pause(lookIntervalMs);
 	}
 	child.unref();
+}
+
+/** A logman in another container may have the same pid. */
+function isHolder(child: ChildProcess, holder: LeaseHolder | undefined): boolean {
+	return holder !== undefined && holder.pid === child.pid && holder.namespace === pidNamespace();
 }
 
 /** The lease is free a moment before the process has ended. */

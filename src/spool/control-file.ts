@@ -35,6 +35,7 @@ import { CheckpointFile } from "./checkpoint.ts";
 import { Inbox } from "./inbox.ts";
 import { isLeaseHeld } from "./lease.ts";
 import { highestNumbers, livingProducers } from "./numbering.ts";
+import { otherVersion } from "./other-version.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
 
 /** How long another process may take to make the file: it reads all that waits in the spool for that. */
@@ -260,14 +261,7 @@ function findProblem(header: Buffer, sizeBytes: number): string | undefined {
 	if (header.toString("latin1", 0, 8) !== controlMagic) return "it does not start with its magic";
 	if (sizeBytes < header.length) return `its size is ${sizeBytes}, not ${controlBytes}`;
 	const version = header.readUInt32LE(controlHeader.version);
-	if (version !== spoolVersion) {
-		throw new PylogError(
-			"PYLOG_SPOOL_VERSION",
-			`The spool is of format version ${version}; this Pylog knows ${spoolVersion}. ` +
-				"Drain it with the Pylog that wrote it, then remove the cache directory.",
-			{ details: { version, known: spoolVersion } },
-		);
-	}
+	if (version !== spoolVersion) throw otherVersion(version);
 	if (header.readUInt32LE(controlHeader.slotCount) !== slotCount) return "its slot count is wrong";
 	return sizeBytes === controlBytes ? undefined : `its size is ${sizeBytes}, not ${controlBytes}`;
 }

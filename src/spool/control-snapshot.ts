@@ -35,6 +35,8 @@ export interface ControlSnapshot {
 	/** Why no process could use the file as it is; `undefined` for a sound one. The rest means little then. */
 	readonly problem: string | undefined;
 	readonly version: number;
+	/** Whether it was written in another version of the format: nothing else of it is known then. */
+	readonly isOtherVersion: boolean;
 	/** When it was made, milliseconds since the Unix epoch. */
 	readonly createdMs: number;
 	readonly isOfThisBoot: boolean;
@@ -57,6 +59,7 @@ export function readControl(path: string): ControlSnapshot | undefined {
 	return {
 		problem: findProblem(bytes, file.sizeBytes),
 		version: bytes.readUInt32LE(controlHeader.version),
+		isOtherVersion: hasMagic(bytes) && bytes.readUInt32LE(controlHeader.version) !== spoolVersion,
 		createdMs: bytes.readDoubleLE(controlHeader.createdMs),
 		isOfThisBoot,
 		slots: isOfThisBoot ? readSlots(bytes) : [],
@@ -80,8 +83,12 @@ function readStart(path: string): { bytes: Buffer; sizeBytes: number } | undefin
 	}
 }
 
+function hasMagic(bytes: Buffer): boolean {
+	return bytes.toString("latin1", 0, 8) === controlMagic;
+}
+
 function findProblem(bytes: Buffer, sizeBytes: number): string | undefined {
-	if (bytes.toString("latin1", 0, 8) !== controlMagic) return `it does not start with ${controlMagic}`;
+	if (!hasMagic(bytes)) return `it does not start with ${controlMagic}`;
 	const version = bytes.readUInt32LE(controlHeader.version);
 	if (version !== spoolVersion) return `it is of format version ${version}, and this Pylog knows ${spoolVersion}`;
 	const slots = bytes.readUInt32LE(controlHeader.slotCount);

@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { truncate, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { pidNamespace } from "../platform/machine.ts";
 import { PylogError } from "../shared/errors.ts";
 import { instant } from "../shared/instant.ts";
 
@@ -18,6 +19,8 @@ export interface LeaseHolder {
 	readonly pid: number;
 	/** When it took the lease, ISO 8601. */
 	readonly started: string;
+	/** What its pid is a number in: processes of two containers may have the same. Empty where the kernel does not tell. */
+	readonly namespace: string;
 }
 
 /** A look at the lease by somebody else (see {@link isLeaseHeld}) takes microseconds; a holder keeps it. */
@@ -26,7 +29,11 @@ const retryIntervalMs = 20;
 
 export class Lease {
 	readonly #folder: FileLock;
-	readonly #holder: LeaseHolder = { pid: process.pid, started: instant(Date.now()) };
+	readonly #holder: LeaseHolder = {
+		pid: process.pid,
+		started: instant(Date.now()),
+		namespace: pidNamespace(),
+	};
 	#lock: FileLock;
 
 	private constructor(lock: FileLock, folder: FileLock) {
