@@ -82,7 +82,7 @@ export class LogmanRun {
 		this.#delivery = new Delivery(this.#checkpoint, this.#reader, this.#parked, this.#errors);
 		this.#inbox = new Inbox(paths.cacheDir);
 		this.#ingest = new Ingest(this.#inbox, this.#quarantine, this.#errors, () => this.#ownProducer());
-		this.#alarm = new Alarm(control);
+		this.#alarm = new Alarm(control, () => this.#reader.hasLateNews);
 	}
 
 	/** Takes up what a logman before this one left. If that fails, {@link close} is due all the same. */
@@ -90,6 +90,8 @@ export class LogmanRun {
 		const { paths } = this.#control;
 		const { parked = {}, unsynced = [] } = this.#checkpoint.latest ?? {};
 		this.#control.store("stopWanted", 0);
+		// One that died while it told left it behind.
+		this.#control.store("telling", 0);
 		this.#parked.restore(parked);
 		this.#delivery.sink.markUnsynced(unsynced);
 		this.#recover();

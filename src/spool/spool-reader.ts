@@ -73,6 +73,11 @@ export class SpoolReader {
 		return this.#horizon.isHeldUp;
 	}
 
+	/** Whether a producer that was passed over has left its append since: its record came without a new number. */
+	get hasLateNews(): boolean {
+		return this.#horizon.isPassedGone;
+	}
+
 	get producers(): Iterable<ProducerReader> {
 		return this.#producers.values();
 	}
@@ -151,11 +156,15 @@ export class SpoolReader {
 
 	/** Tells producers what is written. Only after a checkpoint says so too. */
 	publish(): void {
-		for (const producer of this.#producers.values()) producer.publish();
+		this.#control.whileTelling(() => {
+			for (const producer of this.#producers.values()) producer.publish();
+		});
 	}
 
 	publishDurable(): void {
-		for (const producer of this.#producers.values()) producer.publishDurable();
+		this.#control.whileTelling(() => {
+			for (const producer of this.#producers.values()) producer.publishDurable();
+		});
 	}
 
 	/** Number below which every record is read. */
