@@ -101,7 +101,7 @@ export class LogmanRun {
 		this.#syncing = new Syncing(this.#standing);
 		this.#inbox = new Inbox(paths.cacheDir);
 		this.#ingest = new Ingest(this.#inbox, this.#quarantine, this.#errors, () => this.#ownProducer());
-		this.#alarm = new Alarm(control);
+		this.#alarm = new Alarm(control, () => this.#reader.hasLateNews);
 	}
 
 	/** Takes up what a logman before this one left. If that fails, {@link close} is due all the same. */
@@ -109,6 +109,8 @@ export class LogmanRun {
 		const { paths } = this.#control;
 		const { parked = {}, unsynced = [], dropped = {} } = this.#checkpoint.latest ?? {};
 		this.#control.store("stopWanted", 0);
+		// One that died while it told left it behind.
+		this.#control.store("telling", 0);
 		this.#standing.parked.restore(parked, dropped);
 		this.#tails.restore();
 		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;

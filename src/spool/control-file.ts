@@ -43,6 +43,8 @@ const makingMs = 15_000;
 const makingPollMs = 1;
 /** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
 const highBits = 2 ** 21;
+/** Storing into all slots takes less than one; a logman that is stopped in the middle of it takes for ever. */
+const longestTellingMs = 100;
 
 export class ControlFile {
 	readonly paths: SpoolPaths;
@@ -122,6 +124,19 @@ export class ControlFile {
 		return (slotsStartByte + slot * slotBytes) / 4;
 	}
 
+	/**
+	 * Runs `tell`, in which the holder of the lease stores into slots of producers it believes to live, each after a look
+	 * at the owner. A slot that is handed on between that look and the store is not used before `tell` has returned.
+	 */
+	whileTelling(tell: () => void): void {
+		this.store("telling", 1);
+		try {
+			tell();
+		} finally {
+			this.store("telling", 0);
+		}
+	}
+
 	/** Takes a free slot for a producer; `undefined` when all are taken. */
 	claimSlot(producer: number): number | undefined {
 		const words = this.mapping.words;
@@ -140,12 +155,19 @@ export class ControlFile {
 		this.passSlot(slot, producer, 0);
 	}
 
-	/** Hands a slot over with its words cleared; `false` when it is not `from`'s any more. 0 stands for nobody. */
+	/**
+	 * Hands a slot over with its words cleared; `false` when it is not `from`'s any more, or when somebody has been
+	 * storing into slots for too long. 0 stands for nobody. Waits for what is being stored into it as `from`'s.
+	 */
 	passSlot(slot: number, from: number, to: number): boolean {
 		const { words } = this.mapping;
 		const start = this.slotWord(slot);
 		const owner = start + slotWords.owner;
 		if (Atomics.compareExchange(words, owner, from | 0, slotInBetween) !== (from | 0)) return false;
+		if (!this.#untilNobodyTells()) {
+			Atomics.store(words, owner, from | 0);
+			return false;
+		}
 		for (let word = 1; word < slotBytes / 4; word++) Atomics.store(words, start + word, 0);
 		Atomics.store(words, owner, to | 0);
 		return true;
@@ -163,6 +185,15 @@ export class ControlFile {
 
 	close(): void {
 		this.mapping.unmap();
+	}
+
+	/** A holder of the lease that died while it told stores nothing any more. */
+	#untilNobodyTells(): boolean {
+		for (let waitedMs = 0; this.load("telling") !== 0 && isLeaseHeld(this.paths.lease); waitedMs++) {
+			if (waitedMs >= longestTellingMs) return false;
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+		}
+		return true;
 	}
 
 	#raiseSlotsUsed(atLeast: number): void {

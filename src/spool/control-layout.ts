@@ -44,6 +44,8 @@ export const controlWords = {
 	flushWanted: 65,
 	/** Set to make the logman drain and leave. */
 	stopWanted: 66,
+	/** 1 while the logman stores into the slots of producers. */
+	telling: 67,
 } as const;
 
 export const slotsStartByte = 1024;

@@ -74,6 +74,18 @@ export class Horizon {
 		return this.#isHeldUp;
 	}
 
+	/**
+	 * Whether a bound that the last reading passed over is not there any more: what its producer has committed since is
+	 * below the horizon, and no new number tells of it.
+	 */
+	get isPassedGone(): boolean {
+		const { words } = this.#control.mapping;
+		for (const [slot, { bound }] of this.#waiting) {
+			if (Atomics.load(words, this.#control.slotWord(slot) + slotWords.bound) !== bound) return true;
+		}
+		return false;
+	}
+
 	/** The horizon now. It never goes back. */
 	read(): QueueNumber {
 		const control = this.#control;

@@ -51,6 +51,8 @@ function moveIn(control: ControlFile, draft: string): number {
 }
 
 const draftAgeMs = 60_000;
+/** A stopped logman may let no slot be taken: each costs a while. */
+const longestTakeMs = 1000;
 
 /** Removes folders of producers that died before they had a number. Never throws. */
 export function sweepDrafts({ producers }: SpoolPaths): void {
@@ -73,11 +75,13 @@ export function claimSlot(control: ControlFile, number: number): number | undefi
 /** With all slots taken: one whose producer is dead. Its folder and records stay as they are. */
 function takeSlotOfDead(control: ControlFile, number: number): number | undefined {
 	const { words } = control.mapping;
+	const giveUpMs = performance.now() + longestTakeMs;
 	for (let slot = 0; slot < slotCount; slot++) {
 		const holder = Atomics.load(words, control.slotWord(slot) + slotWords.owner);
 		if (holder === 0 || holder === slotInBetween) continue;
 		if (isLocked(aliveFile(producerDirectory(control.paths, holder >>> 0)))) continue;
 		if (control.passSlot(slot, holder, number)) return slot;
+		if (performance.now() > giveUpMs) return undefined;
 	}
 	return undefined;
 }

@@ -172,8 +172,9 @@ export class ProducerReader {
 	#isExhausted(lane: LaneIndex): boolean {
 		const seen = this.#exhaustedAt[lane];
 		if (seen === undefined || !this.#isAlive) return seen !== undefined;
-		// A producer that died in an append has committed more, perhaps, than it has counted.
-		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane);
+		// A producer that died in an append has committed more, perhaps, than it has counted. One whose slot is another's has
+		// died as well: asked last, since the slot may be handed on between any two of these.
+		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane) && this.#ownsSlot();
 	}
 
 	/** The slot of a dead producer may have gone to another one. */

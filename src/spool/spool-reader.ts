@@ -81,6 +81,11 @@ export class SpoolReader {
 		return this.#horizon.isHeldUp;
 	}
 
+	/** Whether a producer that was passed over has left its append since: its record came without a new number. */
+	get hasLateNews(): boolean {
+		return this.#horizon.isPassedGone;
+	}
+
 	get producers(): Iterable<ProducerReader> {
 		return this.#producers.values();
 	}
@@ -159,7 +164,9 @@ export class SpoolReader {
 
 	/** Tells producers what is written. Only after a checkpoint says so too. */
 	publish(): void {
-		for (const producer of this.#producers.values()) producer.publish();
+		this.#control.whileTelling(() => {
+			for (const producer of this.#producers.values()) producer.publish();
+		});
 	}
 
 	/** How many records of each producer are delivered, for {@link publishDurable}. */
@@ -169,7 +176,9 @@ export class SpoolReader {
 
 	/** Tells producers that what was delivered then is on disk. */
 	publishDurable(counts: DeliveredCounts): void {
-		for (const [producer, delivered] of counts) producer.publishDurable(delivered);
+		this.#control.whileTelling(() => {
+			for (const [producer, delivered] of counts) producer.publishDurable(delivered);
+		});
 	}
 
 	/** Number below which every record is read. */
