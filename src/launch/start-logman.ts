@@ -106,7 +106,7 @@ export async function stopLogman(given?: string, signal?: AbortSignal): Promise<
 			const started = leaseHolder(lease)?.started;
 			meant ??= started;
 			if (started !== undefined && started !== meant) return;
-			control.store("stopWanted", 1);
+			control.wantStop();
 			control.doorbell.ring();
 			await pause(lookIntervalMs);
 		}

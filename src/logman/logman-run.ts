@@ -89,6 +89,7 @@ export class LogmanRun {
 	start(): void {
 		const { paths } = this.#control;
 		const { parked = {}, unsynced = [] } = this.#checkpoint.latest ?? {};
+		announceStore("control.take-stop");
 		this.#control.store("stopWanted", 0);
 		this.#parked.restore(parked);
 		this.#delivery.sink.markUnsynced(unsynced);
@@ -227,7 +228,10 @@ export class LogmanRun {
 			(sync !== "never" || isWanted) && nowMs - this.#syncedAtMs >= syncIntervalMs && !this.#delivery.sink.isSynced;
 		const isCrowded = this.#delivery.sink.unsyncedCount > maxUnsynced;
 		if (!isDue && !isCrowded && (!isWanted || hasMore)) return;
-		if (isWanted && !hasMore) this.#control.store("flushWanted", 0);
+		if (isWanted && !hasMore) {
+			announceStore("control.take-flush");
+			this.#control.store("flushWanted", 0);
+		}
 		this.#syncedAtMs = nowMs;
 		this.#delivery.sync();
 	}

@@ -14,6 +14,7 @@ import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
+import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
@@ -112,7 +113,9 @@ export class ControlFile {
 		for (let slot = 0; slot < slotCount; slot++) {
 			const owner = this.slotWord(slot) + slotWords.owner;
 			if (Atomics.load(words, owner) !== 0) continue;
+			announceStore("slot.claim");
 			if (Atomics.compareExchange(words, owner, 0, producer) !== 0) continue;
+			announceStore("slot.count");
 			this.#raiseSlotsUsed(slot + 1);
 			return slot;
 		}
@@ -129,10 +132,25 @@ export class ControlFile {
 		const { words } = this.mapping;
 		const start = this.slotWord(slot);
 		const owner = start + slotWords.owner;
+		announceStore("slot.take-over");
 		if (Atomics.compareExchange(words, owner, from | 0, slotInBetween) !== (from | 0)) return false;
+		announceStore("slot.clear");
 		for (let word = 1; word < slotBytes / 4; word++) Atomics.store(words, start + word, 0);
+		announceStore("slot.give");
 		Atomics.store(words, owner, to | 0);
 		return true;
+	}
+
+	/** Asks the logman for a sync; it hears of it when it is rung. */
+	wantFlush(): void {
+		announceStore("control.want-flush");
+		this.store("flushWanted", 1);
+	}
+
+	/** Asks the logman to drain and leave; it hears of it when it is rung. */
+	wantStop(): void {
+		announceStore("control.want-stop");
+		this.store("stopWanted", 1);
 	}
 
 	isClosed(lane: Lane): boolean {
@@ -141,6 +159,7 @@ export class ControlFile {
 
 	setClosed(lane: Lane, closed: boolean): void {
 		const bit = 1 << laneIndex[lane];
+		announceStore("control.close-lane");
 		if (closed) Atomics.or(this.mapping.words, controlWords.closedLanes, bit);
 		else Atomics.and(this.mapping.words, controlWords.closedLanes, ~bit);
 	}

@@ -12,6 +12,7 @@
  */
 
 import { isLocked } from "../platform/file-lock.ts";
+import { announceStore } from "../platform/step.ts";
 import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
 import type { ControlFile } from "./control-file.ts";
 import { slotWords } from "./control-layout.ts";
@@ -68,6 +69,7 @@ export class Horizon {
 		}
 		this.#reference = counter;
 		if (horizon > this.#highest) this.#highest = horizon;
+		announceStore("control.number-high");
 		control.store("numberHigh", Math.floor(counter / 2 ** 32));
 		return this.#highest;
 	}

@@ -7,6 +7,7 @@
  */
 
 import { diskSpace } from "../platform/machine.ts";
+import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import type { ControlFile } from "./control-file.ts";
@@ -180,12 +181,14 @@ export class SegmentChain {
 		const { control, directory } = this.#owner;
 		let place = this.#segments.indexOf(undefined);
 		if (place < 0) place = this.#segments.length;
+		announceStore("segment.take-space");
 		control.add("reservedKib", sizeBytes / 1024);
 		try {
 			const segment = Segment.create(segmentFile(directory, this.lane, place), place, sizeBytes);
 			this.#segments[place] = segment;
 			return segment;
 		} catch (error) {
+			announceStore("segment.return-space");
 			control.add("reservedKib", -sizeBytes / 1024);
 			throw systemCode(error) === "ENOSPC"
 				? new PylogError("PYLOG_SPOOL_FULL", "The disk is full.", { cause: error })
@@ -196,6 +199,7 @@ export class SegmentChain {
 	#discard(segment: Segment): void {
 		this.#segments[segment.place] = undefined;
 		segment.discard();
+		announceStore("segment.give-back-space");
 		this.#owner.control.add("reservedKib", -segment.sizeBytes / 1024);
 	}
 }
