@@ -7,7 +7,7 @@
 
 import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { rename, writeWhole } from "../platform/durable-file.ts";
+import { rename, syncData, syncFolder, syncNewFolders, writeWhole } from "../platform/durable-file.ts";
 import { flockRelease, flockWait } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
@@ -66,8 +66,9 @@ export class ControlFile {
 	}
 
 	static #open(paths: SpoolPaths): ControlFile {
-		ensureOwnedDirectory("spool.folder", paths.cacheDir);
+		const firstMade = ensureOwnedDirectory("spool.folder", paths.cacheDir);
 		refuseNetwork(paths.cacheDir);
+		if (firstMade !== undefined) syncNewFolders("spool.sync-new-folders", firstMade, paths.cacheDir);
 		for (const folder of [paths.producers, paths.parked, paths.quarantine])
 			ensureOwnedDirectory("spool.subfolder", folder);
 		for (;;) {
@@ -281,10 +282,12 @@ function readCounters(fd: number, near: QueueNumber): { next: number; nextProduc
 export const numbersSkipped: number = 2 ** 24;
 
 function renew(fd: number, paths: SpoolPaths): void {
+	CheckpointFile.restore(paths.checkpoint);
 	const seen = highestNumbers(paths);
 	const before = readCounters(fd, queueNumber(seen.queue));
-	const highest = Math.max(seen.queue, before.next - 1);
-	const next = highest <= 0 ? 1 : highest + 1 + numbersSkipped;
+	// A file that was valid once may have given numbers that nothing else on the disk tells of.
+	const isNew = seen.queue <= 0 && before.next === 0;
+	const next = isNew ? 1 : Math.max(seen.queue, before.next - 1, 0) + 1 + numbersSkipped;
 	const nextProducer = Math.max(seen.producer + 1, before.nextProducer, 1) % 2 ** 32;
 	const bytes = Buffer.alloc(controlBytes);
 	bytes.writeUInt32LE(spoolVersion, controlHeader.version);
@@ -302,6 +305,9 @@ function renew(fd: number, paths: SpoolPaths): void {
 	writeWhole("control.renew", fd, bytes, 0);
 	// The magic last: without it, all this is done again.
 	writeWhole("control.magic", fd, Buffer.from(controlMagic, "latin1"), 0);
+	// After a power failure this file is what says that numbers were given.
+	syncData("control.sync", fd);
+	syncFolder("control.sync-name", paths.cacheDir);
 }
 
 /** What a logman needs to make room on a full disk has to be there before producers fill it. */

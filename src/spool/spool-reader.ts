@@ -6,6 +6,7 @@
  * the normal lane, and does not starve it.
  */
 
+import { syncFolder } from "../platform/durable-file.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import type { Damage } from "./chain-reader.ts";
@@ -27,6 +28,8 @@ export interface SpoolReaderEvents {
 export type Visit = (record: LogRecord) => "on" | "last";
 
 const livenessIntervalMs = 1000;
+/** With so many it is time to forget them: each checkpoint holds them. */
+const maxRetired = 1000;
 const noLimit = Number.MAX_SAFE_INTEGER as QueueNumber;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -38,6 +41,8 @@ export class SpoolReader {
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
 	readonly #states: readonly ChainState[];
+	/** States of producers whose folder was removed, while a power failure may bring it back. */
+	readonly #retired: ChainState[] = [];
 	/** Highest number read, by lane. */
 	readonly #highest: [number, number];
 	/** The same, of what is delivered. */
@@ -132,9 +137,9 @@ export class SpoolReader {
 		for (const lane of [0, 1] as const) this.#readLane(lane, noLimit, visit);
 	}
 
-	/** Where all chains stand, for a checkpoint. */
+	/** Where all chains stand, for a checkpoint; also those whose folder is gone, while that is not on the disk. */
 	states(): readonly ChainState[] {
-		return [...this.#producers.values()].flatMap((producer) => producer.states());
+		return [...[...this.#producers.values()].flatMap((producer) => producer.states()), ...this.#retired];
 	}
 
 	/** Whether something was read, or passed over as no record, since the last delivery. */
@@ -156,6 +161,7 @@ export class SpoolReader {
 
 	publishDurable(): void {
 		for (const producer of this.#producers.values()) producer.publishDurable();
+		this.#forgetRetired();
 	}
 
 	/** Number below which every record is read. */
@@ -187,12 +193,21 @@ export class SpoolReader {
 		for (const producer of this.#producers.values()) {
 			if (!producer.isFinished) continue;
 			for (const lane of [0, 1] as const) this.#tellLostTail(producer, lane);
+			this.#retired.push(...producer.states());
 			const untold = producer.retire();
 			// Only now: as long as its folder is there, the checkpoint has to say that it is delivered.
 			this.#producers.delete(producer.number);
 			if (untold.count > 0) drops.push(untold);
 		}
+		if (this.#retired.length > maxRetired) this.#forgetRetired();
 		return drops;
+	}
+
+	/** A folder that a power failure brings back must be known as delivered: its names go first. */
+	#forgetRetired(): void {
+		if (this.#retired.length === 0) return;
+		syncFolder("producer.sync-retired", this.#control.paths.producers);
+		this.#retired.length = 0;
 	}
 
 	/** Looks for dead producers, once a second at most, or now. */
@@ -213,6 +228,10 @@ export class SpoolReader {
 		for (const number of producerNumbers(this.#control.paths)) {
 			if (this.#producers.has(number)) continue;
 			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
+		}
+		if (this.#discoveredAt === -1) {
+			// What a logman before this one retired.
+			this.#retired.push(...this.#states.filter(({ producer }) => !this.#producers.has(producer)));
 		}
 		// Only now: where descriptors run out in between, the rest is met the next time.
 		this.#discoveredAt = opened;
