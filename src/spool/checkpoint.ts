@@ -18,11 +18,14 @@
  */
 
 import { closeSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { removeIfThere, rename, syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
+import { lanes } from "../shared/lane.ts";
+import { spoolPaths } from "./paths.ts";
+import { Removals } from "./removals.ts";
 import { checkpointHeaderBytes, firstSlotBytes } from "./checkpoint-layout.ts";
 import { type Checkpoint, encodeSlot, readExactly, readNewest, readSlot, type Slot } from "./checkpoint-slot.ts";
 
@@ -74,13 +77,15 @@ export function checkpointSlots(path: string): readonly CheckpointSlot[] {
 export class CheckpointFile {
 	readonly #slots: SlotPair;
 	readonly #synced: SlotPair;
+	readonly #removals: Removals;
 	#generation: number;
 	/** The newest checkpoint; `undefined` in a new file. */
 	#latest: Checkpoint | undefined;
 
-	private constructor(slots: SlotPair, synced: SlotPair) {
+	private constructor(slots: SlotPair, synced: SlotPair, removals: Removals) {
 		this.#slots = slots;
 		this.#synced = synced;
+		this.#removals = removals;
 		this.#generation = slots.newest?.generation ?? 0;
 		this.#latest = slots.newest?.checkpoint;
 	}
@@ -89,7 +94,9 @@ export class CheckpointFile {
 	static open(path: string): CheckpointFile {
 		const slots = SlotPair.open(path);
 		try {
-			return new CheckpointFile(slots, SlotPair.open(syncedCheckpoint(path)));
+			const { inbox } = spoolPaths(dirname(path));
+			const removals = new Removals(lanes.map((lane) => join(inbox, lane)));
+			return new CheckpointFile(slots, SlotPair.open(syncedCheckpoint(path)), removals);
 		} catch (error) {
 			slots.close();
 			throw error;
@@ -120,8 +127,9 @@ export class CheckpointFile {
 		this.#latest = checkpoint;
 	}
 
-	/** Brings the newest state to the disk. Blocks. */
+	/** Brings the newest state to the disk, after what must not come back once it counts. Blocks. */
 	sync(): void {
+		this.#removals.sync();
 		if (this.#latest === undefined || this.#synced.newest?.generation === this.#generation) return;
 		this.#synced.write(this.#latest, this.#generation);
 		this.#synced.sync();

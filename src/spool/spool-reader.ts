@@ -13,6 +13,7 @@ import type { Damage } from "./chain-reader.ts";
 import type { ChainState, Checkpoint } from "./checkpoint.ts";
 import type { ControlFile } from "./control-file.ts";
 import { Horizon } from "./horizon.ts";
+import { settleLeftovers } from "./leftovers.ts";
 import type { LogRecord } from "./log-record.ts";
 import { Merge } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
@@ -30,6 +31,7 @@ export type Visit = (record: LogRecord) => "on" | "last";
 const livenessIntervalMs = 1000;
 /** With so many it is time to forget them: each checkpoint holds them. */
 const maxRetired = 1000;
+const settleIntervalMs = 60_000;
 const noLimit = Number.MAX_SAFE_INTEGER as QueueNumber;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -52,6 +54,7 @@ export class SpoolReader {
 	#lastHorizon: QueueNumber;
 	#discoveredAt = -1;
 	#livenessAtMs = 0;
+	#settleAtMs = 0;
 
 	constructor(control: ControlFile, checkpoint: Checkpoint | undefined, events: SpoolReaderEvents) {
 		this.#control = control;
@@ -190,6 +193,7 @@ export class SpoolReader {
 	/** Removes what finished producers left. Only after a checkpoint says that all of it is delivered. */
 	retire(): readonly UntoldDrops[] {
 		const drops: UntoldDrops[] = [];
+		const before = this.#producers.size;
 		for (const producer of this.#producers.values()) {
 			if (!producer.isFinished) continue;
 			for (const lane of [0, 1] as const) this.#tellLostTail(producer, lane);
@@ -200,7 +204,17 @@ export class SpoolReader {
 			if (untold.count > 0) drops.push(untold);
 		}
 		if (this.#retired.length > maxRetired) this.#forgetRetired();
+		this.#settleLeftovers(this.#producers.size < before);
 		return drops;
+	}
+
+	/** At the start, when the last producer has gone, and now and then. */
+	#settleLeftovers(hasRetired: boolean): void {
+		const nowMs = performance.now();
+		const isDue = nowMs >= this.#settleAtMs || (hasRetired && this.#producers.size === 0);
+		if (!isDue) return;
+		this.#settleAtMs = nowMs + settleIntervalMs;
+		settleLeftovers(this.#control);
 	}
 
 	/** A folder that a power failure brings back must be known as delivered: its names go first. */
