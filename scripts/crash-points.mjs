@@ -68,20 +68,21 @@ export function crashPoints() {
 		.filter((path) => path.endsWith(".ts"))
 		.map((path) => ({ file: relative(root, path), text: readFileSync(path, "utf8") }));
 	const templates = sources.flatMap((source) =>
-		calls(source, templatePattern).map((call) => ({ ...call, maker: functionAt(source.text, call.at).name })),
+		calls(source, templatePattern).map(({ callee, text, at }) => {
+			return { callee, text, maker: functionAt(source.text, at).name };
+		}),
 	);
-	const points = sources.flatMap((source) => [
-		...calls(source, callPattern).flatMap((call) => [
-			pointOf(source, call, call.text),
-			...templates
-				.filter(({ maker }) => maker === call.callee)
-				.map((template) => ({
-					...pointOf(source, call, call.text + template.text),
-					change: changeOf(template.callee),
-				})),
-		]),
-		...calls(source, commentPattern).map((call) => pointOf(source, call, call.callee + call.text)),
-	]);
+	/** @type {CrashPoint[]} */
+	const points = [];
+	for (const source of sources) {
+		for (const call of calls(source, callPattern)) {
+			points.push(pointOf(source, call, call.text));
+			for (const { maker, callee, text } of templates)
+				if (maker === call.callee)
+					points.push({ ...pointOf(source, call, call.text + text), change: changeOf(callee) });
+		}
+		for (const call of calls(source, commentPattern)) points.push(pointOf(source, call, call.callee + call.text));
+	}
 	return points.sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 

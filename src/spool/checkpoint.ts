@@ -94,9 +94,9 @@ export class CheckpointFile {
 	static open(path: string): CheckpointFile {
 		const slots = SlotPair.open(path);
 		try {
-			const { inbox } = spoolPaths(dirname(path));
+			const { inbox, syncedCheckpoint } = spoolPaths(dirname(path));
 			const removals = new Removals(lanes.map((lane) => join(inbox, lane)));
-			return new CheckpointFile(slots, SlotPair.open(syncedCheckpoint(path)), removals);
+			return new CheckpointFile(slots, SlotPair.open(syncedCheckpoint), removals);
 		} catch (error) {
 			slots.close();
 			throw error;
@@ -139,11 +139,6 @@ export class CheckpointFile {
 		this.#slots.close();
 		this.#synced.close();
 	}
-}
-
-/** The file whose slots are on disk. */
-function syncedCheckpoint(path: string): string {
-	return `${path}.synced`;
 }
 
 /** A file of two slots, of which the one that was written longer ago is written next. */
