@@ -210,7 +210,7 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 	readSync(fd, header, 0, header.length, 0);
 	const sizeBytes = fstatSync(fd).size;
 	// The magic is written last: without it, the file is new, or whoever made it died.
-	const isUnfinished = sizeBytes <= controlBytes && header.readBigUInt64LE(controlHeader.magic) === 0n;
+	const isUnfinished = sizeBytes <= controlBytes && isBegun(header);
 	const problem = isUnfinished ? undefined : findProblem(header, sizeBytes);
 	const isOfThisBoot = header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
 	if (!isUnfinished && problem === undefined && isOfThisBoot) return true;
@@ -226,6 +226,13 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 	}
 	renew(fd, paths);
 	return true;
+}
+
+/** Whether none of the magic is there, or a part of it from its start. */
+function isBegun(header: Buffer): boolean {
+	const magic = header.toString("latin1", controlHeader.magic, controlHeader.magic + controlMagic.length);
+	const written = magic.replace(/\0+$/, "");
+	return written.length < controlMagic.length && controlMagic.startsWith(written);
 }
 
 function findProblem(header: Buffer, sizeBytes: number): string | undefined {
