@@ -110,7 +110,7 @@ export async function stopLogman(given?: string, signal?: AbortSignal): Promise<
 			const holder = leaseHolder(lease);
 			meant ??= holder;
 			if (holder !== undefined && (holder.started !== meant?.started || holder.pid !== meant.pid)) return;
-			control.store("stopWanted", 1);
+			control.wantStop();
 			control.doorbell.ring();
 			await pause(lookIntervalMs);
 		}

@@ -33,7 +33,7 @@ export async function flushLines(shared: SharedProducer, output: string, signal?
 		aloneSinceMs = logman === "running" ? undefined : (aloneSinceMs ?? nowMs);
 		const isHopeless = logman === "none" && !shared.isAuto;
 		if (isHopeless || (aloneSinceMs !== undefined && nowMs - aloneSinceMs > patienceMs)) throw noLogman(shared);
-		control.store("flushWanted", 1);
+		control.wantFlush();
 		control.doorbell.ring();
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 		pollMs = Math.min(pollMs * 2, longestPollMs);

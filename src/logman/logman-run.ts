@@ -108,6 +108,7 @@ export class LogmanRun {
 	async start(): Promise<void> {
 		const { paths } = this.#control;
 		const { parked = {}, unsynced = [], dropped = {} } = this.#checkpoint.latest ?? {};
+		announceStore("control.take-stop");
 		this.#control.store("stopWanted", 0);
 		// One that died while it told left it behind.
 		this.#control.store("telling", 0);
@@ -254,7 +255,10 @@ export class LogmanRun {
 		const isDue = (sync !== "never" || isWanted) && nowMs - this.#syncedAtMs >= syncIntervalMs && !isSynced;
 		const isCrowded = outputs.unsyncedCount + aside.unsyncedCount > maxUnsynced;
 		if (!isDue && !isCrowded && (!isWanted || hasMore)) return;
-		if (isWanted && !hasMore) this.#control.store("flushWanted", 0);
+		if (isWanted && !hasMore) {
+			announceStore("control.take-flush");
+			this.#control.store("flushWanted", 0);
+		}
 		this.#syncedAtMs = nowMs;
 		this.#syncing.begin(() => this.#alarm.ring());
 	}

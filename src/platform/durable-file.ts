@@ -24,6 +24,7 @@ import {
 	writeSync,
 } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { systemCode } from "../shared/errors.ts";
 import { announce, isObserved, type StepName } from "./step.ts";
 
@@ -145,8 +146,16 @@ export function removeTree(name: StepName, path: string): void {
 	rmSync(path, { recursive: true, force: true });
 }
 
-/** Makes a folder, and with `recursive` those above it. */
-export function makeFolder(name: StepName, path: string, mode: number, recursive = false): void {
+/** Makes a folder, and with `recursive` those above it. Returns the first one made, where there was one to make. */
+export function makeFolder(name: StepName, path: string, mode: number, recursive = false): string | undefined {
 	if (isObserved()) announce({ name, call: "makeFolder", path });
-	mkdirSync(path, { recursive, mode });
+	return mkdirSync(path, { recursive, mode });
+}
+
+/** Brings the names of new folders to the disk, from the first one made down to `path`. */
+export function syncNewFolders(name: StepName, firstMade: string, path: string): void {
+	for (let made = path; ; made = dirname(made)) {
+		syncFolder(name, dirname(made));
+		if (made.length <= firstMade.length) return;
+	}
 }

@@ -8,7 +8,7 @@
 
 import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { rename, writeWhole } from "../platform/durable-file.ts";
+import { rename, syncData, syncFolder, syncNewFolders, writeWhole } from "../platform/durable-file.ts";
 import { flockRelease, flockTry } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
@@ -16,6 +16,7 @@ import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
 import { RunningTime } from "../platform/running-time.ts";
+import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
@@ -76,8 +77,9 @@ export class ControlFile {
 	}
 
 	static #open(paths: SpoolPaths): ControlFile {
-		ensureOwnedDirectory("spool.folder", paths.cacheDir);
+		const firstMade = ensureOwnedDirectory("spool.folder", paths.cacheDir);
 		refuseNetwork(paths.cacheDir);
+		if (firstMade !== undefined) syncNewFolders("spool.sync-new-folders", firstMade, paths.cacheDir);
 		for (const folder of [paths.producers, paths.parked, paths.quarantine])
 			ensureOwnedDirectory("spool.subfolder", folder);
 		for (;;) {
@@ -143,7 +145,9 @@ export class ControlFile {
 		for (let slot = 0; slot < slotCount; slot++) {
 			const owner = this.slotWord(slot) + slotWords.owner;
 			if (Atomics.load(words, owner) !== 0) continue;
+			announceStore("slot.claim");
 			if (Atomics.compareExchange(words, owner, 0, producer) !== 0) continue;
+			announceStore("slot.count");
 			this.#raiseSlotsUsed(slot + 1);
 			return slot;
 		}
@@ -163,14 +167,29 @@ export class ControlFile {
 		const { words } = this.mapping;
 		const start = this.slotWord(slot);
 		const owner = start + slotWords.owner;
+		announceStore("slot.take-over");
 		if (Atomics.compareExchange(words, owner, from | 0, slotInBetween) !== (from | 0)) return false;
 		if (!this.#untilNobodyTells()) {
 			Atomics.store(words, owner, from | 0);
 			return false;
 		}
+		announceStore("slot.clear");
 		for (let word = 1; word < slotBytes / 4; word++) Atomics.store(words, start + word, 0);
+		announceStore("slot.give");
 		Atomics.store(words, owner, to | 0);
 		return true;
+	}
+
+	/** Asks the logman for a sync; it hears of it when it is rung. */
+	wantFlush(): void {
+		announceStore("control.want-flush");
+		this.store("flushWanted", 1);
+	}
+
+	/** Asks the logman to drain and leave; it hears of it when it is rung. */
+	wantStop(): void {
+		announceStore("control.want-stop");
+		this.store("stopWanted", 1);
 	}
 
 	isClosed(lane: Lane): boolean {
@@ -179,6 +198,7 @@ export class ControlFile {
 
 	setClosed(lane: Lane, closed: boolean): void {
 		const bit = 1 << laneIndex[lane];
+		announceStore("control.close-lane");
 		if (closed) Atomics.or(this.mapping.words, controlWords.closedLanes, bit);
 		else Atomics.and(this.mapping.words, controlWords.closedLanes, ~bit);
 	}
@@ -271,7 +291,7 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 	readSync(fd, header, 0, header.length, 0);
 	const sizeBytes = fstatSync(fd).size;
 	// The magic is written last: without it, the file is new, or whoever made it died.
-	const isUnfinished = sizeBytes <= controlBytes && header.readBigUInt64LE(controlHeader.magic) === 0n;
+	const isUnfinished = sizeBytes <= controlBytes && isBegun(header);
 	const problem = isUnfinished ? undefined : findProblem(header, sizeBytes);
 	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return true;
 	const users = usersOf(paths);
@@ -286,6 +306,13 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 	}
 	renew(fd, paths);
 	return true;
+}
+
+/** Whether none of the magic is there, or a part of it from its start. */
+function isBegun(header: Buffer): boolean {
+	const magic = header.toString("latin1", controlHeader.magic, controlHeader.magic + controlMagic.length);
+	const written = magic.replace(/\0+$/, "");
+	return written.length < controlMagic.length && controlMagic.startsWith(written);
 }
 
 function findProblem(header: Buffer, sizeBytes: number): string | undefined {
@@ -335,10 +362,12 @@ function readCounters(fd: number, near: QueueNumber): { next: number; nextProduc
 export const numbersSkipped: number = 2 ** 24;
 
 function renew(fd: number, paths: SpoolPaths): void {
+	CheckpointFile.restore(paths.checkpoint);
 	const seen = highestNumbers(paths);
 	const before = readCounters(fd, queueNumber(seen.queue));
-	const highest = Math.max(seen.queue, before.next - 1);
-	const next = highest <= 0 ? 1 : highest + 1 + numbersSkipped;
+	// A file that was valid once may have given numbers that nothing else on the disk tells of.
+	const isNew = seen.queue <= 0 && before.next === 0;
+	const next = isNew ? 1 : Math.max(seen.queue, before.next - 1, 0) + 1 + numbersSkipped;
 	const nextProducer = Math.max(seen.producer + 1, before.nextProducer, 1) % 2 ** 32;
 	const bytes = Buffer.alloc(controlBytes);
 	bytes.writeUInt32LE(spoolVersion, controlHeader.version);
@@ -356,6 +385,9 @@ function renew(fd: number, paths: SpoolPaths): void {
 	writeWhole("control.renew", fd, bytes, 0);
 	// The magic last: without it, all this is done again.
 	writeWhole("control.magic", fd, Buffer.from(controlMagic, "latin1"), 0);
+	// After a power failure this file is what says that numbers were given.
+	syncData("control.sync", fd);
+	syncFolder("control.sync-name", paths.cacheDir);
 }
 
 /** What a logman needs to make room on a full disk has to be there before producers fill it. */

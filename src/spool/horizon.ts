@@ -19,6 +19,7 @@
 
 import { isLocked } from "../platform/file-lock.ts";
 import { RunningTime } from "../platform/running-time.ts";
+import { announceStore } from "../platform/step.ts";
 import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
 import type { ControlFile } from "./control-file.ts";
 import { slotWords } from "./control-layout.ts";
@@ -109,6 +110,7 @@ export class Horizon {
 		this.#reference = counter;
 		this.#lastCounter = counter;
 		if (horizon > this.#highest) this.#highest = horizon;
+		announceStore("control.number-high");
 		control.store("numberHigh", Math.floor(counter / 2 ** 32));
 		return this.#highest;
 	}

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { threadId } from "node:worker_threads";
 import { makeFolder, removeTree, rename, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import type { ControlFile } from "./control-file.ts";
 import { slotCount, slotInBetween, slotWords } from "./control-layout.ts";
@@ -39,6 +40,7 @@ export function claimFolder(control: ControlFile): { number: number; alive: File
 /** Gives a finished draft the next free number. */
 function moveIn(control: ControlFile, draft: string): number {
 	for (;;) {
+		announceStore("producer.number");
 		const number = control.add("nextProducer", 1);
 		if (number === 0) continue;
 		try {

@@ -14,8 +14,9 @@
 import { randomBytes } from "node:crypto";
 import { removeTree } from "../platform/durable-file.ts";
 import type { FileLock } from "../platform/file-lock.ts";
-import { PylogError, systemCode } from "../shared/errors.ts";
 import { hasStack } from "../platform/stack.ts";
+import { announceStore } from "../platform/step.ts";
+import { PylogError, systemCode } from "../shared/errors.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { ControlFile } from "./control-file.ts";
@@ -143,6 +144,7 @@ export class Producer {
 		}
 		sayWho(alive, slot);
 		const producer = new Producer(control, number, alive, slot, options);
+		announceStore("producer.announce");
 		control.add("producersOpened", 1);
 		return producer;
 	}
@@ -295,16 +297,21 @@ export class Producer {
 		const slot = this.#slotWord;
 
 		// A bound of 0 would read as "no append": one below it is a lower bound as well.
+		// step: append.bound
 		Atomics.store(control, slot + slotWords.bound, Atomics.load(control, controlWords.nextNumber) || -1);
+		// step: append.number
 		const number = Atomics.add(control, controlWords.nextNumber, 1);
 		words[word + 2] = number;
 		// As `finishChecksum`, written out: a call could overflow the stack, and the bound would stand.
 		let sum = Math.imul(body ^ number, 0x9e3779b1);
 		sum = Math.imul(sum ^ (sum >>> 15) ^ length, 0x85ebca6b);
 		words[word + 1] = sum ^ (sum >>> 13);
+		// step: append.commit
 		Atomics.store(words, word, length);
 		// Before the bound goes: a reader whom the bound does not hold up must see that there is something to read.
+		// step: append.count
 		Atomics.store(control, slot + slotWords.appended + lane, sequence);
+		// step: append.clear
 		Atomics.store(control, slot + slotWords.bound, 0);
 
 		segment.offset = end;
@@ -363,6 +370,7 @@ export class Producer {
 
 	#drop(lane: LaneIndex, entry: Entry, reason: DropReason, whenFull: FullPolicy): false {
 		this.#drops.add(lane, entry, reason, whenFull, this.#chains[lane].refusedBecause);
+		announceStore("producer.count-drop");
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropped, this.#drops.total | 0);
 		this.#upkeep.soon(trimIntervalMs);
 		return false;
@@ -387,6 +395,7 @@ export class Producer {
 			return isOpen && this.#write(drop.lane, dropNotice(drop, this.number), force);
 		};
 		const all = this.#drops.tell(force ? () => false : this.#isScarce, write);
+		announceStore("producer.count-told");
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropsTold, this.#drops.told | 0);
 		return all;
 	}

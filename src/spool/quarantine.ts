@@ -90,7 +90,7 @@ export class Quarantine {
 	take(path: string, reason: string): QuarantineOutcome {
 		try {
 			const stats = lstatSync(path);
-			ensureOwnedDirectory("quarantine.folder", this.directory);
+			this.#ensure();
 			const isCut = stats.isFile() && stats.size > this.#maxEntryBytes;
 			const kept = this.#newPath(basename(path));
 			if (isCut) this.#keepHead(path, kept);
@@ -108,7 +108,7 @@ export class Quarantine {
 		const kept = this.#newPath(name);
 		const head = bytes.subarray(0, this.#maxEntryBytes);
 		try {
-			ensureOwnedDirectory("quarantine.folder", this.directory);
+			this.#ensure();
 			writeNewFile("quarantine.keep", kept, [head], false);
 			const isCut = head.length < bytes.length;
 			return this.#noteKept(kept, head.length, { reason, from: name, bytes: bytes.length, isCut });
@@ -128,6 +128,11 @@ export class Quarantine {
 			const isReadable = reasonBytes > 0 && reasonBytes <= maxReasonBytes;
 			return { name, path, bytes: stats.size, reason: isReadable ? readReason(path + reasonSuffix) : undefined };
 		});
+	}
+
+	/** Somebody may have taken the folder away. */
+	#ensure(): void {
+		ensureOwnedDirectory("quarantine.folder", this.directory);
 	}
 
 	/** Begins with the time, so that names sort by it; ends with what it was called. */

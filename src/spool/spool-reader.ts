@@ -6,12 +6,14 @@
  * the normal lane, and does not starve it.
  */
 
+import { syncFolder } from "../platform/durable-file.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import type { Damage } from "./chain-reader.ts";
 import type { ChainState, Checkpoint } from "./checkpoint.ts";
 import type { ControlFile } from "./control-file.ts";
 import { Horizon } from "./horizon.ts";
+import { settleLeftovers } from "./leftovers.ts";
 import type { LogRecord } from "./log-record.ts";
 import { Merge } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
@@ -33,6 +35,9 @@ export type DeliveredCounts = readonly (readonly [producer: ProducerReader, sequ
 export type Visit = (record: LogRecord) => "on" | "last";
 
 const livenessIntervalMs = 1000;
+/** With so many it is time to forget them: each checkpoint holds them. */
+const maxRetired = 1000;
+const settleIntervalMs = 60_000;
 const noLimit = Number.MAX_SAFE_INTEGER as QueueNumber;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -45,6 +50,8 @@ export class SpoolReader {
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
 	readonly #states: readonly ChainState[];
+	/** States of producers whose folder was removed, while a power failure may bring it back. */
+	readonly #retired: ChainState[] = [];
 	/** Highest number read, by lane. */
 	readonly #highest: [number, number];
 	/** The same, of what is delivered. */
@@ -54,6 +61,7 @@ export class SpoolReader {
 	#lastHorizon: QueueNumber;
 	#discoveredAt = -1;
 	#livenessAtMs = 0;
+	#settleAtMs = 0;
 
 	constructor(control: ControlFile, checkpoint: Checkpoint | undefined, events: SpoolReaderEvents) {
 		this.#control = control;
@@ -145,9 +153,9 @@ export class SpoolReader {
 		for (const lane of [0, 1] as const) this.#readLane(lane, noLimit, visit);
 	}
 
-	/** Where all chains stand, for a checkpoint. */
+	/** Where all chains stand, for a checkpoint; also those whose folder is gone, while that is not on the disk. */
 	states(): readonly ChainState[] {
-		return [...this.#producers.values()].flatMap((producer) => producer.states());
+		return [...[...this.#producers.values()].flatMap((producer) => producer.states()), ...this.#retired];
 	}
 
 	/** Whether something was read, or passed over as no record, since the last delivery. */
@@ -174,11 +182,12 @@ export class SpoolReader {
 		return [...this.#producers.values()].map((producer) => [producer, producer.deliveredCounts()]);
 	}
 
-	/** Tells producers that what was delivered then is on disk. */
+	/** Tells producers that what was delivered then is on disk. Only after a checkpoint that says so is, too. */
 	publishDurable(counts: DeliveredCounts): void {
 		this.#control.whileTelling(() => {
 			for (const [producer, delivered] of counts) producer.publishDurable(delivered);
 		});
+		this.#forgetRetired();
 	}
 
 	/** Number below which every record is read. */
@@ -207,15 +216,35 @@ export class SpoolReader {
 	/** Removes what finished producers left. Only after a checkpoint says that all of it is delivered. */
 	retire(): readonly UntoldDrops[] {
 		const drops: UntoldDrops[] = [];
+		const before = this.#producers.size;
 		for (const producer of this.#producers.values()) {
 			if (!producer.isFinished) continue;
 			for (const lane of [0, 1] as const) this.#tellLostTail(producer, lane);
+			this.#retired.push(...producer.states());
 			const untold = producer.retire();
 			// Only now: as long as its folder is there, the checkpoint has to say that it is delivered.
 			this.#producers.delete(producer.number);
 			if (untold.count > 0) drops.push(untold);
 		}
+		if (this.#retired.length > maxRetired) this.#forgetRetired();
+		this.#settleLeftovers(this.#producers.size < before);
 		return drops;
+	}
+
+	/** At the start, when the last producer has gone, and now and then. */
+	#settleLeftovers(hasRetired: boolean): void {
+		const nowMs = performance.now();
+		const isDue = nowMs >= this.#settleAtMs || (hasRetired && this.#producers.size === 0);
+		if (!isDue) return;
+		this.#settleAtMs = nowMs + settleIntervalMs;
+		settleLeftovers(this.#control);
+	}
+
+	/** A folder that a power failure brings back must be known as delivered: its names go first. */
+	#forgetRetired(): void {
+		if (this.#retired.length === 0) return;
+		syncFolder("producer.sync-retired", this.#control.paths.producers);
+		this.#retired.length = 0;
 	}
 
 	/** Looks for dead producers, and now and then for what they left counted: once a second at most, or now. */
@@ -237,6 +266,10 @@ export class SpoolReader {
 		for (const number of producerNumbers(this.#control.paths)) {
 			if (this.#producers.has(number)) continue;
 			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
+		}
+		if (this.#discoveredAt === -1) {
+			// What a logman before this one retired.
+			this.#retired.push(...this.#states.filter(({ producer }) => !this.#producers.has(producer)));
 		}
 		// Only now: where descriptors run out in between, the rest is met the next time.
 		this.#discoveredAt = opened;

@@ -8,6 +8,7 @@
  */
 
 import { diskSpace } from "../platform/machine.ts";
+import { announceStore } from "../platform/step.ts";
 import type { ControlFile } from "./control-file.ts";
 
 /** Part of the disk that Pylog leaves free, and the most it insists on. */
@@ -70,6 +71,7 @@ export class SpoolRoom {
 	/** Adds what a new segment takes; `false` when another producer was faster and the limit is reached. */
 	take(sizeBytes: number, force: boolean): boolean {
 		const kib = sizeBytes / 1024;
+		announceStore("segment.take-space");
 		const before = this.#control.add("reservedKib", kib) | 0;
 		if (force || (before + kib) * 1024 <= this.limitBytes) return true;
 		this.giveBack(sizeBytes);
@@ -77,6 +79,7 @@ export class SpoolRoom {
 	}
 
 	giveBack(sizeBytes: number): void {
+		announceStore("segment.give-back-space");
 		this.#control.add("reservedKib", -sizeBytes / 1024);
 	}
 

@@ -201,7 +201,7 @@ describe("a checkpoint larger than its slot", () => {
 			}
 		});
 		expect(withFile(path, ({ latest }) => latest?.chains.length)).toBe(10_001);
-		expect(readdirSync(join(path, ".."))).toEqual(["checkpoint"]);
+		expect(readdirSync(join(path, ".."))).toEqual(["checkpoint", "checkpoint.synced"]);
 		expect(statSync(path).mode & 0o777).toBe(0o600);
 	});
 
