@@ -28,6 +28,7 @@ import { ErrorLog } from "./error-log.ts";
 import { Ingest } from "./ingest.ts";
 import { type ResolvedLogmanOptions } from "./logman-options.ts";
 import { ParkedOutputs } from "./parked-outputs.ts";
+import { recover } from "./recovery.ts";
 import { ReturnHome } from "./return-home.ts";
 import { SavedTails } from "./saved-tails.ts";
 import { openStanding } from "./open-standing.ts";
@@ -117,7 +118,7 @@ export class LogmanRun {
 		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;
 		this.#standing.outputs.markUnsynced(unsynced.filter((file) => !isAside(file)));
 		this.#standing.aside.markUnsynced(unsynced.filter(isAside));
-		await this.#recover();
+		await recover(this.#checkpoint.latest, this.#reader, this.#delivery);
 		this.#inbox.ensure();
 		this.#ingest.pass(takenFromInbox(this.#control, this.#inbox));
 		this.#alarm.watchInbox(paths.inbox, () => (this.#inboxAtMs = Number.NEGATIVE_INFINITY));
@@ -334,24 +335,6 @@ export class LogmanRun {
 		const untilReturn = this.#returnHome.nextTryMs() - nowMs;
 		const untilAttempt = this.#nextAttemptMs > nowMs ? this.#nextAttemptMs - nowMs : inboxIntervalMs;
 		return Math.max(1, Math.min(inboxIntervalMs, untilSync, untilReturn, untilAttempt));
-	}
-
-	/** Makes the batch that a death interrupted again; what of it is missing in its files is pending then. */
-	async #recover(): Promise<void> {
-		const before = this.#checkpoint.latest;
-		if (before === undefined) return;
-		const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
-		if (begun.length === 0 && before.outputs.length === 0) {
-			this.#reader.discover();
-			this.#reader.publish();
-			return;
-		}
-		const batch = new Batch();
-		this.#reader.replay(before.chains, (record) => {
-			batch.add(record);
-			return "on";
-		});
-		await this.#delivery.recover(batch, before.outputs);
 	}
 
 	#ownProducer(): Producer {

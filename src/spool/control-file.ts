@@ -8,23 +8,23 @@
 
 import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { rename, syncData, syncFolder, syncNewFolders, writeWhole } from "../platform/durable-file.ts";
+import { rename, syncNewFolders } from "../platform/durable-file.ts";
 import { flockRelease, flockTry } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
-import { reserve } from "../platform/reserve.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
-import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
+import { type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
 	controlBytes,
 	controlHeader,
 	controlMagic,
 	controlWords,
+	highBits,
 	slotBytes,
 	slotCount,
 	slotInBetween,
@@ -32,18 +32,15 @@ import {
 	slotWords,
 	spoolVersion,
 } from "./control-layout.ts";
-import { CheckpointFile } from "./checkpoint.ts";
-import { Inbox } from "./inbox.ts";
+import { renewControl } from "./control-renewal.ts";
 import { isLeaseHeld } from "./lease.ts";
-import { highestNumbers, livingProducers } from "./numbering.ts";
+import { livingProducers } from "./numbering.ts";
 import { otherVersion } from "./other-version.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
 
 /** How long another process may take to make the file: it reads all that waits in the spool for that. */
 const makingMs = 15_000;
 const makingPollMs = 1;
-/** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
-const highBits = 2 ** 21;
 /** Storing into all slots takes less than one; a logman that is stopped in the middle of it takes for ever. */
 const longestTellingMs = 100;
 
@@ -304,7 +301,7 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 		rename("control.set-aside", paths.control, join(paths.quarantine, `control-${Date.now()}`));
 		return false;
 	}
-	renew(fd, paths);
+	renewControl(fd, paths);
 	return true;
 }
 
@@ -340,58 +337,4 @@ function damagedInUse(paths: SpoolPaths, problem: string, users: string): PylogE
 			"End those processes; the next start repairs it.",
 		{ details: { path: paths.control, problem, users } },
 	);
-}
-
-/** The number counter and the number of the next producer, before they are written anew; zeros in a new file. */
-function readCounters(fd: number, near: QueueNumber): { next: number; nextProducer: number } {
-	const bytes = Buffer.alloc(slotsStartByte);
-	readSync(fd, bytes, 0, bytes.length, 0);
-	const low = bytes.readUInt32LE(controlWords.nextNumber * 4);
-	const high = bytes.readUInt32LE(controlWords.numberHigh * 4) % highBits;
-	return {
-		// The counter may have passed 2^32 since the high bits were stored.
-		next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, near)),
-		nextProducer: bytes.readUInt32LE(controlWords.nextProducer * 4),
-	};
-}
-
-/**
- * Numbers skipped after a reboot or a loss. Lines written within the last sync interval before a power failure may have
- * higher numbers than anything that reached the disk of the spool; nobody logs so many in that time.
- */
-export const numbersSkipped: number = 2 ** 24;
-
-function renew(fd: number, paths: SpoolPaths): void {
-	CheckpointFile.restore(paths.checkpoint);
-	const seen = highestNumbers(paths);
-	const before = readCounters(fd, queueNumber(seen.queue));
-	// A file that was valid once may have given numbers that nothing else on the disk tells of.
-	const isNew = seen.queue <= 0 && before.next === 0;
-	const next = isNew ? 1 : Math.max(seen.queue, before.next - 1, 0) + 1 + numbersSkipped;
-	const nextProducer = Math.max(seen.producer + 1, before.nextProducer, 1) % 2 ** 32;
-	const bytes = Buffer.alloc(controlBytes);
-	bytes.writeUInt32LE(spoolVersion, controlHeader.version);
-	bytes.writeUInt32LE(slotCount, controlHeader.slotCount);
-	bootId().copy(bytes, controlHeader.bootId);
-	bytes.writeDoubleLE(Date.now(), controlHeader.createdMs);
-	bytes.writeUInt32LE(next % 2 ** 32, controlWords.nextNumber * 4);
-	bytes.writeUInt32LE(Math.floor(next / 2 ** 32), controlWords.numberHigh * 4);
-	bytes.writeUInt32LE(nextProducer, controlWords.nextProducer * 4);
-	bytes.writeUInt32LE(seen.reservedKib, controlWords.reservedKib * 4);
-	if (!reserve("control.reserve", fd, controlBytes)) {
-		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
-	}
-	reserveForLogman(paths);
-	writeWhole("control.renew", fd, bytes, 0);
-	// The magic last: without it, all this is done again.
-	writeWhole("control.magic", fd, Buffer.from(controlMagic, "latin1"), 0);
-	// After a power failure this file is what says that numbers were given.
-	syncData("control.sync", fd);
-	syncFolder("control.sync-name", paths.cacheDir);
-}
-
-/** What a logman needs to make room on a full disk has to be there before producers fill it. */
-function reserveForLogman(paths: SpoolPaths): void {
-	CheckpointFile.open(paths.checkpoint).close();
-	new Inbox(paths.cacheDir).ensure();
 }

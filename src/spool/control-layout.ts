@@ -74,3 +74,6 @@ export const slotWords = {
 	/** Dropped records that a line in the log tells of. */
 	dropsTold: 11,
 } as const;
+
+/** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
+export const highBits: number = 2 ** 21;

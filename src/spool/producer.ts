@@ -17,7 +17,7 @@ import type { FileLock } from "../platform/file-lock.ts";
 import { hasStack } from "../platform/stack.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
-import { localOffsetMinutes } from "../shared/local-offset.ts";
+import { localOffsetQuarters } from "../shared/local-offset.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { ControlFile } from "./control-file.ts";
 import { controlWords, slotCount, slotWords } from "./control-layout.ts";
@@ -284,7 +284,7 @@ export class Producer {
 		const sequence = (this.#appended[lane] + 1) | 0;
 		words[word + 3] = sequence;
 		doubles[(at + recordHeader.timeMs) >>> 3] = timeMs;
-		const meta = recordKinds.log | (entry.level << 8) | (entry.flags << 16) | (utcOffsetQuarters(timeMs) << 24);
+		const meta = recordKinds.log | (entry.level << 8) | (entry.flags << 16) | (localOffsetQuarters(timeMs) << 24);
 		words[word + 6] = meta;
 		words[word + 7] = entry.definition.offset[lane];
 		words[word + 8] = entry.callSite === undefined ? 0 : entry.callSite.offset[lane];
@@ -399,8 +399,4 @@ export class Producer {
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropsTold, this.#drops.told | 0);
 		return all;
 	}
-}
-
-function utcOffsetQuarters(nowMs: number): number {
-	return Math.round(localOffsetMinutes(nowMs) / 15) & 0xff;
 }
