@@ -13,7 +13,7 @@ import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
-import { reserve } from "../platform/reserve.ts";
+import { keepInPlace, reserve } from "../platform/reserve.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
@@ -74,6 +74,8 @@ export class ControlFile {
 			try {
 				flockWait(fd);
 				if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
+				// Also one that has been there: a copy of a spool may have holes, and a store into one can end the process.
+				reserveWhole(fd, paths);
 				return new ControlFile(paths, Mapping.map(fd, controlBytes));
 			} finally {
 				flockRelease(fd);
@@ -276,17 +278,24 @@ function renew(fd: number, paths: SpoolPaths): void {
 	bytes.writeUInt32LE(Math.floor(next / 2 ** 32), controlWords.numberHigh * 4);
 	bytes.writeUInt32LE(nextProducer, controlWords.nextProducer * 4);
 	bytes.writeUInt32LE(seen.reservedKib, controlWords.reservedKib * 4);
-	if (!reserve("control.reserve", fd, controlBytes)) {
-		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
-	}
+	keepInPlace("control.keep-in-place", fd);
+	reserveWhole(fd, paths);
 	reserveForLogman(paths);
 	writeWhole("control.renew", fd, bytes, 0);
 	// The magic last: without it, all this is done again.
 	writeWhole("control.magic", fd, Buffer.from(controlMagic, "latin1"), 0);
 }
 
+function reserveWhole(fd: number, paths: SpoolPaths): void {
+	if (reserve("control.reserve", fd, controlBytes)) return;
+	throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
+}
+
 /** What a logman needs to make room on a full disk has to be there before producers fill it. */
 function reserveForLogman(paths: SpoolPaths): void {
 	CheckpointFile.open(paths.checkpoint).close();
+	for (const path of [paths.lease, paths.starting, `${paths.starting}.said`]) {
+		closeSync(openOwnedFile("control.reserve-name", path, "missing"));
+	}
 	new Inbox(paths.cacheDir).ensure();
 }
