@@ -32,6 +32,7 @@ const cMmap = library.func("void *mmap(void *, size_t, int, int, int, int64_t)")
 const cMunmap = library.func("int munmap(void *, size_t)");
 const cFlock = library.func("int flock(int, int)");
 const cFallocate = library.func("int posix_fallocate(int, int64_t, int64_t)");
+const cIoctl = library.func("int ioctl(int, unsigned long, void *)");
 const cSyscall = library.func("long syscall(long, void *, int, int, void *, void *, int)");
 
 const PROT_READ_WRITE = 3;
@@ -40,6 +41,9 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
+/** `FS_IOC_GETFLAGS` and `FS_IOC_SETFLAGS`; POWER has numbers of its own. */
+const FS_IOC_GETFLAGS = process.arch === "ppc64" ? 0x4008_6601 : 0x8008_6601;
+const FS_IOC_SETFLAGS = process.arch === "ppc64" ? 0x8008_6602 : 0x4008_6602;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const EAGAIN = 11;
@@ -85,6 +89,14 @@ export function flockRelease(fd: number): void {
 /** Reserves `[fromByte, fromByte + sizeBytes)` on the disk. Returns 0 or an errno; `ENOSPC` is an ordinary answer. */
 export function posixFallocate(fd: number, fromByte: number, sizeBytes: number): number {
 	return cFallocate(fd, fromByte, sizeBytes) as number;
+}
+
+/** Adds attributes (`FS_…_FL`) to an open file; `false` where its file system has none of that kind. */
+export function addFileFlags(fd: number, flags: number): boolean {
+	const now = Buffer.alloc(8);
+	if (cIoctl(fd, FS_IOC_GETFLAGS, now) !== 0) return false;
+	now.writeUInt32LE((now.readUInt32LE(0) | flags) >>> 0, 0);
+	return cIoctl(fd, FS_IOC_SETFLAGS, now) === 0;
 }
 
 /** Wakes whoever waits on the word at `address`. */

@@ -32,7 +32,7 @@ import {
 	slotWords,
 	spoolVersion,
 } from "./control-layout.ts";
-import { renewControl } from "./control-renewal.ts";
+import { renewControl, reserveWhole } from "./control-renewal.ts";
 import { isLeaseHeld } from "./lease.ts";
 import { livingProducers } from "./numbering.ts";
 import { otherVersion } from "./other-version.ts";
@@ -86,6 +86,8 @@ export class ControlFile {
 					waitForMaker(fd, paths);
 					if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
 				}
+				// Also one that has been there: a copy of a spool may have holes, and a store into one can end the process.
+				reserveWhole(fd, paths);
 				return new ControlFile(paths, fd);
 			} finally {
 				flockRelease(fd);

@@ -3,10 +3,11 @@
  * given. Whoever does so holds its lock, and nobody has it mapped.
  */
 
-import { readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
 import { bootId } from "../platform/machine.ts";
-import { reserve } from "../platform/reserve.ts";
+import { openOwnedFile } from "../platform/owned-files.ts";
+import { keepInPlace, reserve } from "../platform/reserve.ts";
 import { PylogError } from "../shared/errors.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import { CheckpointFile } from "./checkpoint.ts";
@@ -48,9 +49,8 @@ export function renewControl(fd: number, paths: SpoolPaths): void {
 	bytes.writeUInt32LE(Math.floor(next / 2 ** 32), controlWords.numberHigh * 4);
 	bytes.writeUInt32LE(nextProducer, controlWords.nextProducer * 4);
 	bytes.writeUInt32LE(seen.reservedKib, controlWords.reservedKib * 4);
-	if (!reserve("control.reserve", fd, controlBytes)) {
-		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
-	}
+	keepInPlace("control.keep-in-place", fd);
+	reserveWhole(fd, paths);
 	reserveForLogman(paths);
 	writeWhole("control.renew", fd, bytes, 0);
 	// The magic last: without it, all this is done again.
@@ -60,9 +60,18 @@ export function renewControl(fd: number, paths: SpoolPaths): void {
 	syncFolder("control.sync-name", paths.cacheDir);
 }
 
+/** Makes sure that a store into any byte of the file finds a block. @throws PylogError PYLOG_SPOOL_FULL */
+export function reserveWhole(fd: number, paths: SpoolPaths): void {
+	if (reserve("control.reserve", fd, controlBytes)) return;
+	throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
+}
+
 /** What a logman needs to make room on a full disk has to be there before producers fill it. */
 function reserveForLogman(paths: SpoolPaths): void {
 	CheckpointFile.open(paths.checkpoint).close();
+	for (const path of [paths.lease, paths.starting, `${paths.starting}.said`]) {
+		closeSync(openOwnedFile("control.reserve-name", path, "missing"));
+	}
 	new Inbox(paths.cacheDir).ensure();
 }
 

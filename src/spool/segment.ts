@@ -12,7 +12,7 @@ import { closeSync, fstatSync, type Stats, statSync } from "node:fs";
 import { remove, removeIfThere, truncate } from "../platform/durable-file.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
-import { reserve } from "../platform/reserve.ts";
+import { keepInPlace, reserve } from "../platform/reserve.ts";
 import { announceStore } from "../platform/step.ts";
 import { segmentTailBytes } from "./record-codec.ts";
 import { encodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
@@ -57,6 +57,7 @@ export class Segment {
 		let segment: Segment | undefined;
 		let isTaken = false;
 		try {
+			keepInPlace("segment.keep-in-place", fd);
 			// The size first: by it others know after a death what this file takes of the limit.
 			truncate("segment.size", fd, sizeBytes);
 			isTaken = room.take(sizeBytes, force);
