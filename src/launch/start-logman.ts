@@ -140,7 +140,8 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 			detached: true,
 			cwd: "/",
 			// NODE_OPTIONS may name an inspector's port or modules of the application; neither is the logman's.
-			env: { ...process.env, NODE_OPTIONS: "", ELECTRON_RUN_AS_NODE: "1" },
+			// Each file system that does not answer takes one or two threads of the logman.
+			env: { UV_THREADPOOL_SIZE: "16", ...process.env, NODE_OPTIONS: "", ELECTRON_RUN_AS_NODE: "1" },
 			stdio: ["ignore", "ignore", errorsFd, lock.fd],
 		});
 		child.on("error", () => lock.release());

@@ -39,7 +39,7 @@ export async function flushLines(shared: SharedProducer, output: string, signal?
 		pollMs = Math.min(pollMs * 2, longestPollMs);
 	}
 	const waitingBytes = parkedBytes(control.paths.parked, output);
-	if (waitingBytes > 0) throw isParked(output, waitingBytes, control.paths.errorLog);
+	if (waitingBytes !== undefined) throw isParked(output, waitingBytes, control.paths.errorLog);
 	const dropped = shared.takeDropped();
 	if (dropped > 0) throw wereDropped(dropped, shared);
 }

@@ -10,7 +10,7 @@
  * (`return-home.ts`).
  */
 
-import type { FileSink } from "../sinks/file/file-sink.ts";
+import { type FileSink, OtherFileError } from "../sinks/file/file-sink.ts";
 import { AppendError } from "../sinks/file/output-file.ts";
 import { StalledError } from "../sinks/file/slow-calls.ts";
 import type { OutputState } from "../spool/checkpoint.ts";
@@ -70,24 +70,27 @@ export class Delivery {
 
 	/** After a start: finds out what of the batch that a death interrupted is written. The rest is pending then. */
 	async recover(batch: Batch, outputs: readonly OutputState[]): Promise<void> {
+		const others = new Set([...batch.outputs.keys(), ...outputs.map(({ path }) => path)]);
 		for (const state of outputs) {
-			if (state.parked === undefined) this.#shipments.push(await this.#recover(batch, state));
+			if (state.parked === undefined) this.#shipments.push(await this.#recover(batch, state, others));
 			else this.#standing.doubts.set(state.path, { ...state, parked: state.parked });
 		}
 		this.#isPending = true;
 		this.#isAnnounced = false;
 	}
 
-	async #recover(batch: Batch, state: OutputState): Promise<Shipment> {
+	async #recover(batch: Batch, state: OutputState, others: ReadonlySet<string>): Promise<Shipment> {
 		const { path, target, skippedBytes, lead = "" } = state;
 		const { lines, records = 0, definition } = batch.outputs.get(path) ?? {};
 		const bytes = Buffer.concat([Buffer.from(lead), lines?.bytes ?? Buffer.alloc(0)]);
 		const shipment: Shipment = { path, lead, bytes, writtenBytes: skippedBytes, records, definition, state };
 		if (target !== path) this.#standing.parked.park(path);
 		try {
-			shipment.writtenBytes += await this.#standing.countWritten(state, bytes.subarray(skippedBytes));
+			const rest = bytes.subarray(skippedBytes);
+			shipment.writtenBytes += (await this.#standing.countWritten(state, rest, others)).writtenBytes;
 		} catch (error) {
-			this.#putInDoubt(shipment, error);
+			if (target === path) this.#putInDoubt(shipment, error);
+			else this.#standing.report({ what: "find out which lines are in their parked file", error, output: path });
 		}
 		return shipment;
 	}
@@ -156,10 +159,15 @@ export class Delivery {
 			const { target } = shipment.state as OutputState;
 			const before = shipment.writtenBytes;
 			try {
-				await (target === path ? this.#outputs : this.#aside).append(target, bytes.subarray(before));
+				const { state } = shipment;
+				await (target === path ? this.#outputs : this.#aside).append(target, bytes.subarray(before), state);
 				shipment.writtenBytes = bytes.length;
 			} catch (error) {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
+				if (error instanceof OtherFileError) {
+					await this.#announce();
+					continue;
+				}
 				// The parked file itself can't be written: the spool's disk is full. Nothing is lost, it is tried again.
 				if (target !== path) throw error;
 				if (error instanceof StalledError && error.isUnderWay) this.#putInDoubt(shipment, error);
@@ -182,7 +190,8 @@ export class Delivery {
 
 	#park(shipment: Shipment, error: unknown): void {
 		this.#standing.reportUnwritable(shipment.path, error, nextLine(shipment));
-		this.#standing.parked.park(shipment.path).retry.postpone(performance.now());
+		const { retry } = this.#standing.parked.park(shipment.path);
+		retry.postpone(performance.now());
 	}
 }
 
@@ -191,5 +200,5 @@ function stateFor(
 	target: string,
 	file: Omit<OutputState, "path" | "target" | "skippedBytes">,
 ): OutputState {
-	return { path, target, ...file, skippedBytes: writtenBytes, ...(lead === "" ? {} : { lead }) };
+	return { path, target, ...file, atMs: Date.now(), skippedBytes: writtenBytes, ...(lead === "" ? {} : { lead }) };
 }

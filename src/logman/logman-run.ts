@@ -98,7 +98,7 @@ export class LogmanRun {
 			errors: this.#errors,
 		});
 		this.#delivery = new Delivery(this.#standing);
-		this.#returnHome = new ReturnHome(this.#standing, this.#tails, this.#delivery);
+		this.#returnHome = new ReturnHome(this.#standing, this.#tails, this.#delivery, () => this.#alarm.ring());
 		this.#syncing = new Syncing(this.#standing);
 		this.#inbox = new Inbox(paths.cacheDir);
 		this.#ingest = new Ingest(this.#inbox, this.#quarantine, this.#errors, () => this.#ownProducer());
@@ -283,7 +283,7 @@ export class LogmanRun {
 	async #mayLeave(hasMore: boolean): Promise<boolean> {
 		// A spool whose own disk takes nothing can't be drained now. Nothing is lost: the next logman goes on.
 		if (this.#stopAt !== undefined && this.#nextAttemptMs > performance.now()) return true;
-		if (hasMore || this.#delivery.isPending) return false;
+		if (hasMore || this.#delivery.isPending || this.#returnHome.isMoving) return false;
 		if (this.#stopAt !== undefined) {
 			const isDrained = ((this.#control.load("written") - this.#stopAt) | 0) >= 0;
 			return isDrained && (await this.#finalSync());

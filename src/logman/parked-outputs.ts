@@ -28,6 +28,10 @@ export interface ParkedOutput {
 	broughtBack: number;
 	/** What was dropped behind what waits, because there was no room. */
 	dropped: ParkedDrops | undefined;
+	/** Bytes up to `to` are in the output, `isPart` of those that were tried, and a sync of it is under way until `isSynced` is known. */
+	arriving: { readonly to: number; readonly isPart: boolean; isSynced: boolean | undefined } | undefined;
+	/** Whether a sync of what is owed to the output was tried before its release. */
+	hasTriedOwed: boolean;
 }
 
 export class ParkedOutputs {
@@ -67,6 +71,11 @@ export class ParkedOutputs {
 		return this.#outputs.get(path);
 	}
 
+	/** The outputs. */
+	paths(): Iterable<string> {
+		return this.#outputs.keys();
+	}
+
 	/** Whether there is room for more. */
 	hasRoom(bytes: number): boolean {
 		let total = bytes;
@@ -95,14 +104,22 @@ export class ParkedOutputs {
 		return this.#add(path, 0, 0);
 	}
 
-	/** Those whose pause is over. */
+	/** Whether bytes are on their way to the disk. */
+	get isMoving(): boolean {
+		return [...this.#outputs.values()].some(({ arriving }) => arriving !== undefined);
+	}
+
+	/** Those whose pause is over, and those whose sync has ended. */
 	due(nowMs: number): readonly ParkedOutput[] {
-		return [...this.#outputs.values()].filter(({ retry }) => retry.isDue(nowMs));
+		return [...this.#outputs.values()].filter(({ retry, arriving }) =>
+			arriving === undefined ? retry.isDue(nowMs) : arriving.isSynced !== undefined,
+		);
 	}
 
 	/** When the next one is due; `Infinity` when none is parked. */
 	nextTryMs(): number {
-		return Math.min(...[...this.#outputs.values()].map(({ retry }) => retry.nextTryMs));
+		const waiting = [...this.#outputs.values()].filter(({ arriving }) => arriving?.isSynced !== undefined || !arriving);
+		return Math.min(...waiting.map(({ retry, arriving }) => (arriving === undefined ? retry.nextTryMs : 0)));
 	}
 
 	/** Notes that all lines of an output are in it, and on disk. Blocks: their removal is on disk on return. */
@@ -140,7 +157,8 @@ export class ParkedOutputs {
 
 	#add(path: string, sizeBytes: number, broughtBack: number): ParkedOutput {
 		const file = parkedFile(this.#folder, path);
-		const output: ParkedOutput = { path, file, retry: new Retry(), sizeBytes, broughtBack, dropped: undefined };
+		const nothing = { dropped: undefined, arriving: undefined, hasTriedOwed: false };
+		const output: ParkedOutput = { path, file, retry: new Retry(), sizeBytes, broughtBack, ...nothing };
 		this.#outputs.set(path, output);
 		return output;
 	}

@@ -18,6 +18,12 @@ export class Retry {
 		this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
 	}
 
+	/** Notes that it went on for a part, or that trying costs nothing: the pauses grow from here again. */
+	soon(nowMs: number, pauseMs: number): void {
+		this.nextTryMs = nowMs + pauseMs;
+		this.#pauseMs = pauseMs * 2;
+	}
+
 	/** Notes that it has worked so far: the next failure is the first again. */
 	reset(): void {
 		this.#pauseMs = firstPauseMs;

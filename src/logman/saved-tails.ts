@@ -22,6 +22,8 @@ export interface SavedTail {
 	/** The file that has its lines. */
 	readonly file: string;
 	readonly retry: Retry;
+	/** They are being written again until `hasWorked` is known. */
+	rewriting: { readonly hasWorked: boolean | undefined; readonly error: unknown } | undefined;
 }
 
 const suffix = ".tail";
@@ -38,6 +40,17 @@ export class SavedTails {
 		return this.#tails.size;
 	}
 
+	/** Whether lines are being written again. */
+	get isMoving(): boolean {
+		return [...this.#tails].some(({ rewriting }) => rewriting !== undefined);
+	}
+
+	/** Whether some are saved of an output. */
+	has(path: string): boolean {
+		for (const tail of this.#tails) if (tail.path === path) return true;
+		return false;
+	}
+
 	/** Finds what a logman before this one saved. @throws the file system's error */
 	restore(): void {
 		for (const name of readdirSync(this.#folder)) {
@@ -45,7 +58,7 @@ export class SavedTails {
 			if (name.endsWith(`${suffix}.new`)) removeIfThere("parked.remove-tail-draft", file);
 			if (!name.endsWith(suffix)) continue;
 			const { path, device, inode } = readTail(file).about;
-			this.#tails.add({ path, device, inode, file, retry: new Retry() });
+			this.#tails.add({ path, device, inode, file, retry: new Retry(), rewriting: undefined });
 		}
 	}
 
@@ -57,17 +70,22 @@ export class SavedTails {
 		writeNewFile("parked.tail", `${file}.new`, [head, ...chunks.map(({ bytes }) => bytes)], true);
 		rename("parked.place-tail", `${file}.new`, file);
 		syncFolder("parked.sync-tail", this.#folder);
-		this.#tails.add({ path, device, inode, file, retry: new Retry() });
+		this.#tails.add({ path, device, inode, file, retry: new Retry(), rewriting: undefined });
 	}
 
-	/** Those whose pause is over. */
+	/** Those whose pause is over, and those that have been written again, or not. */
 	due(nowMs: number): readonly SavedTail[] {
-		return [...this.#tails].filter(({ retry }) => retry.isDue(nowMs));
+		return [...this.#tails].filter(({ retry, rewriting }) =>
+			rewriting === undefined ? retry.isDue(nowMs) : rewriting.hasWorked !== undefined,
+		);
 	}
 
 	/** When the next one is due; `Infinity` when none is saved. */
 	nextTryMs(): number {
-		return Math.min(...[...this.#tails].map(({ retry }) => retry.nextTryMs));
+		const waiting = [...this.#tails].filter(
+			({ rewriting }) => rewriting === undefined || rewriting.hasWorked !== undefined,
+		);
+		return Math.min(...waiting.map(({ retry, rewriting }) => (rewriting === undefined ? retry.nextTryMs : 0)));
 	}
 
 	/** What is saved. */

@@ -5,7 +5,6 @@
 
 import type { FileSink } from "../sinks/file/file-sink.ts";
 import { AppendError } from "../sinks/file/output-file.ts";
-import { StalledError } from "../sinks/file/slow-calls.ts";
 import type { CheckpointFile, OutputState } from "../spool/checkpoint.ts";
 import type { SpoolReader } from "../spool/spool-reader.ts";
 import type { ErrorLog, ErrorReport } from "./error-log.ts";
@@ -81,25 +80,28 @@ export class Standing {
 	}
 
 	/**
-	 * How many of the bytes that were to go to a file are in it, or in the file that it has become.
+	 * How many of the bytes that were to go to a file are in it, or in the file that it has become; `path` is where.
 	 *
-	 * @throws StalledError when the file does not answer
+	 * @param others Files that lines go to, beside those that are open or parked.
+	 * @throws StalledError when the file does not answer; what the file system says when it can't be read
 	 */
-	async countWritten(state: OutputState, bytes: Buffer): Promise<number> {
+	async countWritten(
+		state: OutputState,
+		bytes: Buffer,
+		others: Iterable<string> = [],
+	): Promise<{ readonly writtenBytes: number; readonly path: string }> {
 		const { path, target } = state;
 		const sink = path === target ? this.outputs : this.aside;
-		let writtenBytes = 0;
+		const outputs = new Set([...others, ...this.outputs.openPaths(), ...this.parked.paths()]);
+		const { writtenBytes, path: found } = await sink.find(target, state, bytes, outputs);
+		if (found === target || writtenBytes === bytes.length) return { writtenBytes, path: found };
+		// Half a batch in a file that was renamed since: the other half belongs there, too.
 		try {
-			const found = await sink.find(state, target, bytes);
-			writtenBytes = found.writtenBytes;
-			if (found.path === target || writtenBytes === bytes.length) return writtenBytes;
-			// Half a batch in a file that was renamed since: the other half belongs there, too.
-			await sink.append(found.path, bytes.subarray(writtenBytes));
-			return bytes.length;
+			await sink.append(found, bytes.subarray(writtenBytes));
+			return { writtenBytes: bytes.length, path: found };
 		} catch (error) {
-			if (error instanceof StalledError) throw error;
-			this.report({ what: "find out which lines are in their file", error, output: path });
-			return writtenBytes + (error instanceof AppendError ? error.writtenBytes : 0);
+			if (!(error instanceof AppendError)) throw error;
+			return { writtenBytes: writtenBytes + error.writtenBytes, path: found };
 		}
 	}
 

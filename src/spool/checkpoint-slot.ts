@@ -49,6 +49,8 @@ export interface OutputState {
 	readonly tail: number;
 	/** Bytes of this batch that went elsewhere before `target` was chosen. */
 	readonly skippedBytes: number;
+	/** When that was, as `Date.now()` tells; not there in checkpoints of earlier versions. */
+	readonly atMs?: number;
 	/** What precedes the batch's lines: the end of somebody else's line, or a line that tells of dropped ones. */
 	readonly lead?: string;
 	/** For lines that come back from a parked file: the range of it. */

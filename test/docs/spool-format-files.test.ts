@@ -155,6 +155,7 @@ const allOutputKeys: Required<OutputState> = {
 	sizeBytes: 3,
 	tail: 4,
 	skippedBytes: 5,
+	atMs: 6,
 	lead: "\n",
 	parked: { from: 6, to: 7 },
 };

@@ -9,6 +9,7 @@ import type { Stats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
+import { isInCopy, rotatedNames } from "./find-copy.ts";
 import { type FileIdentity, type FileState, readRange, tailBefore } from "./output-file.ts";
 
 export interface FoundAppend {
@@ -21,34 +22,63 @@ export interface FoundAppend {
 /** Most bytes looked through for an append that is not where it should be. */
 const maxSearchBytes = 64 * 1024 * 1024;
 
-/** @param before What the file was before the append was tried. */
-export async function findAppend(path: string, before: FileState, bytes: Buffer): Promise<FoundAppend> {
-	const stats = await statIfThere(path);
-	if (stats !== undefined && !stats.isFile()) return { path, writtenBytes: 0 };
-	if (stats?.ino === before.inode && stats.dev === before.device) {
-		return { path, writtenBytes: await countWritten(path, before, stats.size, bytes) };
+/** What the file was before an append was tried, and when that was: not known of checkpoints of earlier versions. */
+export type BeforeAppend = FileState & { readonly atMs?: number };
+
+/**
+ * @param before What the file was before the append was tried.
+ * @param outputs Files that are no copies of this one: lines go to them as well.
+ */
+export async function findAppend(
+	path: string,
+	before: BeforeAppend,
+	bytes: Buffer,
+	outputs: ReadonlySet<string> = new Set(),
+): Promise<FoundAppend> {
+	const { stats, problem } = await statOrProblem(path);
+	if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) return { path, writtenBytes: 0 };
+	const isHere = stats?.ino === before.inode && stats.dev === before.device;
+	// Rotated by somebody else: the file goes on under another name.
+	const file = isHere ? { path, sizeBytes: stats.size } : await findByInode(path, before);
+	if (file !== undefined) {
+		const writtenBytes = await countWritten(file.path, before, file.sizeBytes, bytes);
+		if (writtenBytes > 0) return { path: file.path, writtenBytes };
 	}
-	// Rotated by somebody else: the file goes on under another name in its folder.
-	const renamed = await findByInode(dirname(path), before);
-	if (renamed !== undefined) {
-		const writtenBytes = await countWritten(renamed.path, before, renamed.sizeBytes, bytes);
-		if (writtenBytes > 0) return { path: renamed.path, writtenBytes };
+	// Gone, cut, or empty as it was before.
+	const mayBeCopied =
+		file === undefined || before.sizeBytes === 0 || !(await isAsBefore(file.path, before, file.sizeBytes));
+	const { atMs } = before;
+	if (mayBeCopied && atMs !== undefined && (await isInCopy(path, before, bytes, { atMs, outputs }))) {
+		return { path, writtenBytes: bytes.length };
 	}
+	if (problem !== undefined) throw problem;
 	return { path, writtenBytes: 0 };
 }
 
-/** The file in `folder` that has this inode, and its size. */
+/** The file at `path`, or in its folder, or with a similar name in a folder there, that has this inode; and its size. */
 export async function findByInode(
-	folder: string,
+	path: string,
 	{ device, inode }: FileIdentity,
 ): Promise<{ readonly path: string; readonly sizeBytes: number } | undefined> {
-	const names = await readdir(folder).catch(() => []);
-	for (const name of names) {
-		const path = join(folder, name);
-		const stats = await statIfThere(path).catch(() => undefined);
-		if (stats?.ino === inode && stats.dev === device && stats.isFile()) return { path, sizeBytes: stats.size };
+	const folder = dirname(path);
+	const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
+	for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
+		const stats = await stat(candidate).catch(() => undefined);
+		if (stats?.ino === inode && stats.dev === device && stats.isFile())
+			return { path: candidate, sizeBytes: stats.size };
 	}
 	return undefined;
+}
+
+/** What can't be looked at may be found under another name all the same. */
+async function statOrProblem(
+	path: string,
+): Promise<{ readonly stats?: Stats | undefined; readonly problem?: unknown }> {
+	try {
+		return { stats: await statIfThere(path) };
+	} catch (problem) {
+		return { problem };
+	}
 }
 
 async function statIfThere(path: string): Promise<Stats | undefined> {
@@ -61,8 +91,12 @@ async function statIfThere(path: string): Promise<Stats | undefined> {
 	}
 }
 
+async function isAsBefore(path: string, before: FileState, sizeBytes: number): Promise<boolean> {
+	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes)) === before.tail;
+}
+
 async function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): Promise<number> {
-	const isSame = sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes)) === before.tail;
+	const isSame = await isAsBefore(path, before, sizeBytes);
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
 	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));

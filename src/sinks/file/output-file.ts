@@ -3,7 +3,8 @@
  *
  * Invariants: one `write` per call as far as the kernel takes it; nothing is ever truncated; `state` tells what the file
  * was before the next append well enough to find out afterwards whether that append happened. No method blocks; each may
- * take as long as the file system does.
+ * take as long as the file system does. The descriptor is given back when no call is under way: its number may be another
+ * file's a moment later.
  */
 
 import { close, constants, fstat, open, read, type Stats } from "node:fs";
@@ -58,6 +59,10 @@ export class OutputFile {
 	#isRegular = false;
 	/** The last bytes of the file, as far as they are known. */
 	#tail: Buffer = Buffer.alloc(0);
+	#isClosed = false;
+	/** Calls under way; and what the last one calls when it ends, once it is to be closed. */
+	#calls = 0;
+	#onIdle: (() => void) | undefined;
 
 	private constructor(path: string, { fd, newIn }: Opened) {
 		this.path = path;
@@ -81,14 +86,8 @@ export class OutputFile {
 	 * Looks at the file as it is now, and notes what others appended. Returns whether it still is what stands at its path;
 	 * if not, it was rotated or removed, and another one has to be opened.
 	 */
-	async refresh(): Promise<boolean> {
-		const stats = await stat(this.path).catch((error: unknown) => {
-			if (systemCode(error) === "ENOENT") return undefined;
-			throw error;
-		});
-		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) return false;
-		if (this.#isRegular && stats.size !== this.#sizeBytes) await this.#note(stats);
-		return true;
+	refresh(): Promise<boolean> {
+		return this.#during(() => this.#refresh());
 	}
 
 	get state(): FileState {
@@ -110,7 +109,53 @@ export class OutputFile {
 	 *
 	 * @throws AppendError telling how many bytes are in the file.
 	 */
-	async append(bytes: Uint8Array): Promise<void> {
+	append(bytes: Uint8Array): Promise<void> {
+		return this.#during(() => this.#append(bytes));
+	}
+
+	/** Brings the content of the file to the disk. */
+	async sync(): Promise<void> {
+		if (this.#isRegular) await this.#during(() => syncDataSoon("output.sync", this.#fd));
+	}
+
+	/** Whether {@link close} was called: no other call may be made. */
+	get isClosed(): boolean {
+		return this.#isClosed;
+	}
+
+	/**
+	 * Gives the descriptor back as soon as no other call is under way.
+	 *
+	 * @param through Calls the given function when it is time.
+	 */
+	async close(through: (close: () => Promise<void>) => Promise<void> = (close) => close()): Promise<void> {
+		if (this.#isClosed) return;
+		this.#isClosed = true;
+		if (this.#calls > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+		await through(() => closeSoon(this.#fd));
+	}
+
+	async #during<Result>(call: () => Promise<Result>): Promise<Result> {
+		this.#calls += 1;
+		try {
+			return await call();
+		} finally {
+			this.#calls -= 1;
+			if (this.#calls === 0) this.#onIdle?.();
+		}
+	}
+
+	async #refresh(): Promise<boolean> {
+		const stats = await stat(this.path).catch((error: unknown) => {
+			if (systemCode(error) === "ENOENT") return undefined;
+			throw error;
+		});
+		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) return false;
+		if (this.#isRegular && stats.size !== this.#sizeBytes) await this.#note(stats);
+		return true;
+	}
+
+	async #append(bytes: Uint8Array): Promise<void> {
 		let written = 0;
 		try {
 			while (written < bytes.length) written += await appendSoon("output.append", this.#fd, bytes.subarray(written));
@@ -119,16 +164,6 @@ export class OutputFile {
 			throw new AppendError(error, written);
 		}
 		this.#noteAppended(bytes);
-	}
-
-	/** Brings the content of the file to the disk. */
-	async sync(): Promise<void> {
-		if (this.#isRegular) await syncDataSoon("output.sync", this.#fd);
-	}
-
-	/** Gives the descriptor back. No other call may be under way. */
-	async close(): Promise<void> {
-		await closeSoon(this.#fd);
 	}
 
 	async #note(stats: Stats): Promise<void> {

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { appendSoon, syncDataSoon, writeWholeSoon } from "../../platform/durable-file.ts";
 import { findByInode } from "./find-append.ts";
 import { type FileIdentity, readRange } from "./output-file.ts";
+import { syncNames } from "./sync-names.ts";
 
 const openSoon = promisify(open);
 const fstatSoon = promisify(fstat);
@@ -20,13 +21,13 @@ export interface WrittenChunk {
 }
 
 /**
- * Brings the chunks of a file to the disk, wherever in its folder the file is by now. Where somebody removed the file,
+ * Brings the chunks of a file to the disk, wherever the file is by now. Where somebody removed the file,
  * its lines are gone by his will, and nothing is to be done.
  *
  * @throws what the file system says; then it may be tried again
  */
 export async function rewriteChunks(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
-	const there = await findByInode(dirname(path), file);
+	const there = await findByInode(path, file);
 	if (there === undefined) return;
 	const fd = await openSoon(there.path, constants.O_WRONLY | constants.O_NONBLOCK);
 	try {
@@ -35,6 +36,7 @@ export async function rewriteChunks(path: string, file: FileIdentity, chunks: re
 	} finally {
 		await closeSoon(fd);
 	}
+	await syncNames(dirname(there.path));
 }
 
 async function rewrite(fd: number, path: string, { offset, bytes }: WrittenChunk): Promise<void> {

@@ -12,9 +12,10 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { observeSteps } from "../../../src/platform/step.ts";
-import { type FailedSync, FileSink } from "../../../src/sinks/file/file-sink.ts";
+import { FileSink, OtherFileError } from "../../../src/sinks/file/file-sink.ts";
+import type { FailedSync } from "../../../src/sinks/file/output-syncs.ts";
 import { temporaryDirectory } from "../../temporary-directory.ts";
 
 let directory: string;
@@ -35,7 +36,7 @@ function makeSink(maxTailBytes = 1024 * 1024): FileSink {
 		maxTailBytes,
 		onFailedSync: async (failed) => {
 			failures.push(failed);
-			return isSavedElsewhere;
+			return isSavedElsewhere ? "safe" : "unsafe";
 		},
 	});
 	onTestFinished(() => made.close());
@@ -50,9 +51,11 @@ async function write(name: string, text: string): Promise<string> {
 }
 
 /** Lets syncs of the given step fail while `work` goes on, in their place. */
-async function failingSyncs(step: string, work: () => Promise<void>): Promise<void> {
+async function failingSyncs(step: string, work: () => Promise<void>, count = Number.POSITIVE_INFINITY): Promise<void> {
+	let left = count;
 	observeSteps(({ name }) => {
-		if (name === step) throw Object.assign(new Error("EIO: let fail by a test"), { code: "EIO", syscall: "fdatasync" });
+		if (name === step && --left >= 0)
+			throw Object.assign(new Error("EIO: let fail by a test"), { code: "EIO", syscall: "fdatasync" });
 	});
 	try {
 		await work();
@@ -91,7 +94,7 @@ test("after a rename, and after the removal of its folder, the lines go to a new
 	rmSync(join(directory, "logs"), { recursive: true });
 	await write("logs/app.log", "three\n");
 	expect(readFileSync(path, "utf8")).toBe("three\n");
-	expect(sink.openCount).toBe(1);
+	await vi.waitFor(() => expect(sink.openCount).toBe(1));
 });
 
 test("a sync of a file that is gone or moved makes no new one", async () => {
@@ -132,12 +135,19 @@ test("a file that can't be reached any more is told of, and holds up no other's 
 	expect(failures).toHaveLength(1);
 });
 
-test("what went to a file is synced before a directory in its place puts it out of reach", async () => {
+test("what went to a file is synced, wherever it was moved, when a directory has come in its place", async () => {
 	const path = await write("app.log", "a line\n");
 	renameSync(path, `${path}.1`);
 	mkdirSync(path);
+	renameSync(`${path}.1`, join(directory, "elsewhere"));
+	const synced: string[] = [];
+	observeSteps((step) => {
+		if (step.name === "output.sync" && "fd" in step) synced.push(pathOf(step.fd));
+	});
+	onTestFinished(() => observeSteps(undefined));
 	await expect(sink.file(path)).rejects.toThrow("EISDIR");
-	expect(sink.isSynced).toBe(true);
+	expect(await sink.sync()).toBe(true);
+	expect(synced).toEqual([join(directory, "elsewhere")]);
 	expect(sink.openCount).toBe(0);
 	rmSync(path, { recursive: true });
 	await write("app.log", "another\n");
@@ -229,6 +239,73 @@ test("beyond its memory it takes lines from their file again, and tells when the
 	expect(Buffer.concat(all.map(({ bytes }) => bytes))).toEqual(readFileSync(path));
 	truncateSync(path, 20);
 	await expect(sink.readBack(path, chunks)).rejects.toThrow("can't be read back");
+});
+
+// The second sync of a file, begun while the first was under way, closed its descriptor: the number was another file's then.
+test("syncs of one file that are asked for at once leave it open, and forget nothing that came meanwhile", async () => {
+	const path = await write("app.log", "one\n");
+	const both = [sink.sync(), sink.sync(path)];
+	await write("app.log", "two\n");
+	both.push(sink.sync(path));
+	await write("app.log", "three\n");
+	expect(await Promise.all(both)).toEqual([true, true, true]);
+	await write("app.log", "four\n");
+	expect(sink.openCount).toBe(1);
+	expect(await sink.sync()).toBe(true);
+	expect(sink.isSynced).toBe(true);
+	expect(readFileSync(path, "utf8")).toBe("one\ntwo\nthree\nfour\n");
+});
+
+// What grew in a chunk of which only the checksum was kept counted as synced with it.
+test("what comes while a sync is under way counts as synced only after the next one", async () => {
+	sink = makeSink(0);
+	await write("app.log", "one\n");
+	const first = sink.sync();
+	await write("app.log", "two\n");
+	await first;
+	isSavedElsewhere = false;
+	await failingSyncs("output.sync", async () => expect(await sink.sync()).toBe(false));
+	expect(failures.at(-1)?.chunks).toMatchObject([{ offset: 4, length: 4 }]);
+});
+
+test("a file replaced by another one while its descriptor was closed gets nothing", async () => {
+	const path = join(directory, "app.log");
+	const { state } = await sink.file(path);
+	for (let index = 0; index < 200; index++) await sink.file(join(directory, `${index}.log`));
+	renameSync(path, `${path}.1`);
+	writeFileSync(path, "");
+	await expect(sink.append(path, Buffer.from("a line\n"), state)).rejects.toThrow(OtherFileError);
+	expect(readFileSync(path, "utf8")).toBe("");
+	await sink.append(path, Buffer.from("a line\n"), (await sink.file(path)).state);
+	expect(readFileSync(path, "utf8")).toBe("a line\n");
+});
+
+test("a new file whose folder can't be synced counts as a failure, and is synced again with it", async () => {
+	const path = await write("app.log", "one\n");
+	await failingSyncs("output.sync-folder", async () => expect(await sink.sync()).toBe(true));
+	expect(failures).toMatchObject([{ path, isWhole: true, error: { code: "EIO" } }]);
+	const folders: string[] = [];
+	await write("app.log", "two\n");
+	observeSteps((step) => {
+		if (step.call === "syncFolder") folders.push(step.path);
+	});
+	onTestFinished(() => observeSteps(undefined));
+	expect(await sink.sync()).toBe(true);
+	expect(folders).toEqual([directory]);
+});
+
+test("rewriting that fails again and again keeps what is to be written", async () => {
+	const path = await write("app.log", "one\n");
+	isSavedElsewhere = false;
+	await failingSyncs("output.sync", async () => expect(await sink.sync()).toBe(false));
+	truncateSync(path, 0);
+	truncateSync(path, 4);
+	for (let round = 0; round < 3; round++) {
+		await failingSyncs("output.sync-rewritten", async () => expect(await sink.sync()).toBe(false));
+		await write("app.log", `more ${round}\n`);
+	}
+	expect(await sink.sync()).toBe(true);
+	expect(readFileSync(path, "utf8")).toBe("one\nmore 0\nmore 1\nmore 2\n");
 });
 
 function pathOf(fd: number): string {

@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 
 function within<Result>(limitMs: number, call: () => Promise<Result>, path = "/logs/app.log"): Promise<Result> {
-	return calls.within(path, limitMs, call, (work) => void late.push(work));
+	return calls.within(path, { limitMs }, call, (work) => void late.push(work));
 }
 
 test("an answer in time is what the call gives, its error as well", async () => {
