@@ -437,19 +437,20 @@ describe.skipIf(refusal !== undefined)("a full disk", () => {
 		"a free segment that somebody cut short is not used again",
 		async () => {
 			const scene = await Scene.open();
-			await opened(scene.producer());
-			await scene.log(1500);
+			// So little room that segments are used again.
+			await opened(scene.producer({ maxSpoolBytes: 512 * 1024 }));
+			await scene.log(250);
 			const logman = await scene.logman();
-			await until(() => linesOf(scene.logFile).length === 1500);
+			await until(() => linesOf(scene.logFile).length === 250);
 			await logman.kill();
 			const folder = join(scene.paths.producers, readdirSync(scene.paths.producers)[0] as string);
 			const segments = readdirSync(folder).filter((name) => name.startsWith("normal-"));
 			const indexOf = (name: string): number => readFileSync(join(folder, name)).readUInt32LE(segmentHeader.index);
 			const current = segments.reduce((last, name) => (indexOf(name) > indexOf(last) ? name : last));
 			for (const name of segments) if (name !== current) truncateSync(join(folder, name), 4096);
-			await scene.log(1500);
-			const { lines, dropped } = await scene.check(await scene.close());
-			expect([lines, dropped]).toEqual([3000, 0]);
+			await scene.log(600);
+			const { lines } = await scene.check(await scene.close());
+			expect(lines).toBeGreaterThan(300);
 		},
 		slowMs,
 	);
