@@ -196,6 +196,19 @@ test.each(["exit", "clocks that stand", "atomics replaced", "exit in an exit han
 	},
 );
 
+// Only what was logged before the first exit handler was waited for.
+test("what an application's own exit handler logs is waited for as well", async () => {
+	const done = await run("log in an exit handler", {
+		before: async (cacheDir) => {
+			const logman = startFixture("logman-process", cacheDir);
+			expect(await logman.line()).toBe("ready");
+		},
+	});
+	expect(done.end).toBe(3);
+	expect(done.ledger).toHaveLength(4);
+	expect(done.atEnd).toEqual(done.ledger);
+});
+
 // Its timer looked at a lock that it had no right to see any more, and the exception ended it.
 test("an application that gives up its rights while its logman dies goes on to its own end", async ({ skip }) => {
 	skip(process.getuid?.() !== 0, "only root can become somebody else");

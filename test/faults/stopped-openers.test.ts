@@ -108,6 +108,9 @@ describe("processes stopped at each step of opening a spool", () => {
 		makeSpool();
 		const steps = await stepsOf("open");
 		await stopAtEach("open", steps);
+		const holder = startFixture("lock-holder", spoolPaths(cacheDir).control);
+		await holder.line();
+		process.kill(holder.pid, "SIGSTOP");
 		const startMs = performance.now();
 		for (let time = 0; time < 20; time++) logOther(`line ${time}`);
 		expect(performance.now() - startMs).toBeLessThan(10_000);

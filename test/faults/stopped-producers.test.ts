@@ -247,6 +247,18 @@ describe("producers stopped in a change of segments", () => {
 		120_000,
 	);
 
+	it("while the logman is stopped use no segment again that it has not read", async () => {
+		const logman = await startLogman();
+		const all = await rollers(1, 3);
+		process.kill(logman.pid, "SIGSTOP");
+		for (let time = 0; time < 4; time++) await Promise.all(all.map((roller) => roller.warm(`stopped ${time}`)));
+		process.kill(logman.pid, "SIGCONT");
+		for (let time = 0; time < 4; time++) await Promise.all(all.map((roller) => roller.warm(`on ${time}`)));
+		await logman.kill("SIGTERM");
+		for (const roller of all) roller.check(false);
+		expectNothingDamaged();
+	}, 120_000);
+
 	it("and killed there leave what they had logged", async () => {
 		expect(await stopAtEach(4, true, true)).toEqual([]);
 	}, 120_000);
