@@ -33,9 +33,11 @@ it("a record that is committed late, just before the logman goes to sleep, does 
 	const control = openControl(cacheDir);
 	const horizon = new Horizon(control, queueNumber(0));
 	horizon.read();
-	await sleep(1100);
-	horizon.read();
-	expect([horizon.isHeldUp, horizon.isPassedGone]).toEqual([false, false]);
+	while (horizon.isHeldUp) {
+		await sleep(20);
+		horizon.read();
+	}
+	expect(horizon.isPassedGone).toBe(false);
 	const alarm = await restedAlarm(control, () => horizon.isPassedGone);
 	// It leaves its append before the sleep is announced, so it rings no bell, and its number is no news.
 	holder.tell("leave");
