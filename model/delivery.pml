@@ -1,8 +1,9 @@
 /*
  * Exactly once: the checkpoint names a batch before the output gets it; what a death left is found out by comparing.
  *
- * The logman dies before any step, while it recovers as well. An output that fails is parked, and brought back. A file
- * holds units: a line has two of them, so a write can end in the middle of a line.
+ * The logman dies before any step, while it recovers as well. An output that fails is parked, and brought back. One that
+ * stalls is in doubt: the write may have happened, or a part of it. A file holds units: a line has two of them, so a
+ * write can end in the middle of a line.
  *
  *   DEATHS     how often a logman dies
  *   FAULTS     how often a write to the output, or opening it, fails
@@ -43,7 +44,7 @@ bool note, parkedExists;
 byte parked[TOTAL] = 255;
 byte parkedSize = 0;
 
-/* A slot of the checkpoint. `target`: 0 none, 1 the output, 2 its parked file, 3 the output gets parked lines back. */
+/* A slot of the checkpoint. `target` of the batch: 0 none, 1 the output, 2 its parked file. A doubt is about the output. */
 typedef Slot {
 	bool isValid;
 	byte generation;
@@ -52,8 +53,10 @@ typedef Slot {
 	byte target;
 	byte sizeBytes;
 	byte skipped;
-	byte rangeFrom;
-	byte rangeTo;
+	bool hasDoubt;
+	byte doubtSize;
+	byte doubtFrom;
+	byte doubtTo;
 	byte broughtBack
 };
 Slot slots[2];
@@ -89,7 +92,7 @@ inline addToFile() {
 #define older(slot) other(slot)
 #endif
 
-/* CheckpointFile#write: over the older slot. `newest` is the one that stays. */
+/* Standing#store and CheckpointFile#write: over the older slot. */
 inline writeCheckpoint(withTarget) {
 #ifdef TORN
 	d_step { newest = older(newest); slots[newest].isValid = false };
@@ -108,8 +111,14 @@ inline writeCheckpoint(withTarget) {
 		fi;
 		slots[newest].sizeBytes = sizeBefore;
 		slots[newest].skipped = skipped;
-		slots[newest].rangeFrom = (withTarget == 3 -> broughtBack : 0);
-		slots[newest].rangeTo = (withTarget == 3 -> rangeTo : 0);
+#ifdef BUG_DOUBT_FORGOTTEN
+		slots[newest].hasDoubt = (withTarget == 0 && hasDoubt);
+#else
+		slots[newest].hasDoubt = hasDoubt;
+#endif
+		slots[newest].doubtSize = doubtSize;
+		slots[newest].doubtFrom = doubtFrom;
+		slots[newest].doubtTo = doubtTo;
 		slots[newest].broughtBack = (isParked -> broughtBack : 0);
 		hasUnconfirmed = false
 	}
@@ -157,6 +166,17 @@ inline announce() {
 	isAnnounced = true
 }
 
+/* Delivery#putInDoubt: of what the checkpoint says was to be written, all is parked as well. */
+inline putInDoubt() {
+	park();
+	d_step {
+		hasDoubt = true;
+		doubtSize = slots[newest].sizeBytes;
+		written = slots[newest].skipped;
+		doubtFrom = parkedSize; doubtTo = parkedSize + batchLength - written
+	}
+}
+
 /* Delivery#finish and #write: unit by unit, since a write may end anywhere. */
 inline finish() {
 	if
@@ -175,6 +195,16 @@ inline finish() {
 #else
 		announce()
 #endif
+	:: written < batchLength && target == 1 && faults < FAULTS ->
+		/* StalledError: nobody knows how much of the write has happened. */
+		faults++;
+#ifdef BUG_STALLED_IS_FAILED
+		written = slots[newest].skipped;
+		park();
+#else
+		putInDoubt();
+#endif
+		announce()
 	:: written < batchLength && target == 2 ->
 		d_step { parked[parkedSize] = batchUnit(written); parkedSize++; written++ }
 	:: written == batchLength -> break
@@ -202,35 +232,6 @@ inline deliver() {
 	finish()
 }
 
-/* Delivery#bringBack: a part of the parked lines, or the end of parking. */
-inline bringBack() {
-	if
-	:: broughtBack < parkedSize && faults < FAULTS -> faults++
-	:: broughtBack < parkedSize ->
-		d_step {
-			rangeTo = (broughtBack + 3 < parkedSize -> broughtBack + 3 : parkedSize);
-			sizeBefore = fileSize; skipped = 0
-		};
-#ifndef BUG_BRING_BACK_NOT_ANNOUNCED
-		writeCheckpoint(3);
-#endif
-		hasUnconfirmed = true;
-		do
-		:: broughtBack + back < rangeTo -> d_step { unit = parked[broughtBack + back]; addToFile(); back++ }
-		:: broughtBack + back < rangeTo && faults < FAULTS -> faults++; break
-		:: broughtBack + back == rangeTo -> break
-		od;
-		atomic { broughtBack = broughtBack + back; back = 0; rangeTo = 0 };
-		writeCheckpoint(0)
-	:: broughtBack == parkedSize ->
-		/* Delivery#releaseParked. */
-		d_step { parkedExists = false; parkedSize = 0 };
-		note = false;
-		d_step { isParked = false; broughtBack = 0 };
-		writeCheckpoint(0)
-	fi
-}
-
 /* findAppend: how much of what was to go to a file stands in it, from `sizeBefore` on. */
 #define countInFile(unitAt, most) \
 	do \
@@ -238,13 +239,69 @@ inline bringBack() {
 	:: else -> break \
 	od
 
+/* ReturnHome#bringBack: one step of it; batches may come between two. */
+inline bringBack() {
+	if
+	:: arrivingTo != 0 ->
+		/* #arrive: it is on disk. */
+		d_step { broughtBack = arrivingTo; arrivingTo = 0; hasDoubt = false; doubtSize = 0; doubtFrom = 0; doubtTo = 0 };
+		writeCheckpoint(0)
+	:: arrivingTo == 0 && hasDoubt ->
+		/* #settle: has the write happened that is in doubt? */
+		d_step {
+			sizeBefore = doubtSize;
+#ifdef BUG_DOUBT_NOT_SETTLED
+			back = 0;
+#else
+			countInFile(parked[doubtFrom + back], doubtTo - doubtFrom);
+#endif
+			arrivingTo = (back > 0 -> doubtFrom + back : 0);
+			hasDoubt = (back > 0);
+			doubtFrom = (back > 0 -> doubtFrom : 0);
+			doubtTo = (back > 0 -> doubtTo : 0);
+			doubtSize = (back > 0 -> doubtSize : 0);
+			back = 0; sizeBefore = 0
+		}
+	:: arrivingTo == 0 && !hasDoubt && broughtBack < parkedSize && faults < FAULTS -> faults++
+	:: arrivingTo == 0 && !hasDoubt && broughtBack < parkedSize ->
+		d_step {
+			doubtFrom = broughtBack;
+			doubtTo = (broughtBack + 3 < parkedSize -> broughtBack + 3 : parkedSize);
+			doubtSize = fileSize;
+			hasDoubt = true
+		};
+#ifndef BUG_BRING_BACK_NOT_ANNOUNCED
+		writeCheckpoint(0);
+#endif
+		do
+		:: doubtFrom + back < doubtTo -> d_step { unit = parked[doubtFrom + back]; addToFile(); back++ }
+		:: doubtFrom + back < doubtTo && faults < FAULTS ->
+			/* AppendError: what was written counts. */
+			d_step { faults++; hasDoubt = (back > 0); arrivingTo = (back > 0 -> doubtFrom + back : 0); back = 0 };
+			break
+		:: doubtFrom + back < doubtTo && faults < FAULTS ->
+			/* StalledError: it stays in doubt. */
+			d_step { faults++; back = 0 };
+			break
+		:: doubtFrom + back == doubtTo -> d_step { arrivingTo = doubtTo; back = 0 }; break
+		od
+	:: arrivingTo == 0 && !hasDoubt && broughtBack == parkedSize ->
+		/* #release with ParkedOutputs#release. */
+		d_step { parkedExists = false; parkedSize = 0 };
+		note = false;
+		d_step { isParked = false; broughtBack = 0 };
+		writeCheckpoint(0)
+	fi
+}
+
 /* LogmanRun#start: the checkpoint, ParkedOutputs#restore, SpoolReader#replay, Delivery#recover. */
 inline start() {
 	d_step {
 		newest = (slots[0].isValid &&
 			(!slots[1].isValid || slots[0].generation == (slots[1].generation + 1) % 3) -> 0 : 1);
 		from[0] = 0; from[1] = 0; to[0] = 0; to[1] = 0; target = 0; sizeBefore = 0; skipped = 0;
-		written = 0; broughtBack = 0; rangeTo = 0; back = 0;
+		written = 0; broughtBack = 0; arrivingTo = 0; back = 0; unit = 0;
+		hasDoubt = false; doubtSize = 0; doubtFrom = 0; doubtTo = 0;
 		isPending = false; isAnnounced = false; isParked = false; hasUnconfirmed = false; goOn = false;
 		if
 		:: slots[newest].isValid ->
@@ -256,7 +313,9 @@ inline start() {
 #endif
 			target = slots[newest].target;
 			sizeBefore = slots[newest].sizeBytes; skipped = slots[newest].skipped;
-			broughtBack = slots[newest].broughtBack
+			broughtBack = slots[newest].broughtBack;
+			hasDoubt = slots[newest].hasDoubt; doubtSize = slots[newest].doubtSize;
+			doubtFrom = slots[newest].doubtFrom; doubtTo = slots[newest].doubtTo
 		:: else
 		fi
 	};
@@ -274,11 +333,14 @@ inline start() {
 	fi;
 	if
 	:: target == 2 -> park()
-	:: else
+	:: target == 1 && faults < FAULTS -> faults++; putInDoubt(); target = 3
+	:: target != 2
 	fi;
 	d_step {
 		if
 		:: target == 0 -> written = batchLength
+		/* It does not answer: all is parked, and looked at later. */
+		:: target == 3 -> skip
 #ifndef BUG_RECOVER_BLINDLY
 		:: target == 1 -> countInFile(batchUnit(skipped + back), batchLength - skipped); written = skipped + back
 		:: target == 2 ->
@@ -288,11 +350,6 @@ inline start() {
 			:: else -> break
 			od;
 			written = skipped + back
-		:: target == 3 && isParked ->
-			broughtBack = slots[newest].rangeFrom;
-			countInFile(parked[broughtBack + back], slots[newest].rangeTo - broughtBack);
-			broughtBack = broughtBack + back
-		:: target == 3 && !isParked -> skip
 #else
 		:: else -> written = skipped
 #endif
@@ -307,8 +364,9 @@ inline start() {
 
 proctype Logman(byte me)
 {
-	byte newest, from[2], to[2], target, sizeBefore, skipped, written, broughtBack, rangeTo, back, unit;
-	bool isPending, isAnnounced, isParked, hasUnconfirmed, goOn;
+	byte newest, from[2], to[2], target, sizeBefore, skipped, written, broughtBack, arrivingTo, back, unit;
+	byte doubtSize, doubtFrom, doubtTo;
+	bool hasDoubt, isPending, isAnnounced, isParked, hasUnconfirmed, goOn;
 
 restart:
 	{

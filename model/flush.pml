@@ -1,9 +1,9 @@
 /*
- * flush(): it resolves only when the lines are on disk, it resolves, and a power failure after it takes or repeats
+ * flush(): it resolves only when the lines are on disk, it does resolve, and a power failure after it takes or repeats
  * nothing.
  *
- * Sync is left to flush() alone here (`sync: "never"`), which is the hardest case. Lines, checkpoint and words are counts:
- * so many records are appended, written, on disk.
+ * Sync is left to flush() alone here (`sync: "never"`), which is the hardest case. It goes on beside the delivery. Lines,
+ * checkpoint and words are counts: so many records are appended, written, on disk.
  *
  *   DEATHS     how often the logman dies
  *   FAILURES   how often syncing the file fails
@@ -35,6 +35,10 @@ byte from = 0, to = 0;
 bool unsynced;
 byte fromOnDisk = 0;
 
+/* A sync of the file: 0 none, 1 under way, 2 it worked, 3 it failed. It is about `linesThen` lines. */
+byte syncing = 0;
+byte linesThen = 0;
+
 bool logmanKilled;
 byte flushed = 0;
 
@@ -61,11 +65,14 @@ proctype Application()
 	od
 }
 
-/* Delivery#writeCheckpoint, then SpoolReader#publish. */
+/* Standing#store: the checkpoint, then SpoolReader#publish. */
 inline writeCheckpoint(batchTo, isUnsynced) {
 	d_step { from = delivered; to = batchTo; unsynced = isUnsynced; hasUnconfirmed = false };
 	written = from
 }
+
+/* FileSink#isSynced: whether bytes are in the file that no sync was about. */
+#define isDirty (lines > syncedTo)
 
 /* LogmanRun#deliverNext. */
 inline deliverNext() {
@@ -73,7 +80,6 @@ inline deliverNext() {
 	if
 	:: read > delivered ->
 		writeCheckpoint(read, true);
-		isDirty = true;
 		lines = (read > lines -> read : lines);
 		atomic { delivered = read; hasUnconfirmed = true };
 		if
@@ -85,60 +91,66 @@ inline deliverNext() {
 	fi
 }
 
-/* LogmanRun#syncIfDue and Delivery#sync. */
-inline syncIfWanted() {
+/* LogmanRun#syncIfDue, Syncing#complete and #begin. */
+inline syncIfDue() {
 	if
-	:: flushWanted ->
-		flushWanted = false;
-#ifdef BUG_DURABLE_BEFORE_SYNC
-		durable = written;
-#endif
-		/* FileSink#sync: of what is not known to be on disk. */
-		if
-		:: isDirty && failures < FAILURES ->
-			failures++;
-#ifdef BUG_PASS_OVER_A_FAILED_SYNC
-			isDirty = false
-#endif
-		:: isDirty -> linesOnDisk = lines; isDirty = false
-		:: !isDirty
-		fi;
-		if
-		:: !isDirty ->
-			if
-			:: hasUnconfirmed -> writeCheckpoint(delivered, isDirty)
-			:: else
-			fi;
-#ifndef BUG_NO_CHECKPOINT_SYNC
-			fromOnDisk = from;
-#endif
-			/* SpoolReader#publishDurable. */
-#ifdef BUG_DURABLE_IS_APPENDED
-			durable = appended;
+	:: syncing == 2 ->
+#ifdef BUG_ALL_IS_SYNCED
+		d_step { syncedTo = lines; syncing = 0 };
 #else
-			durable = written;
+		d_step { syncedTo = (linesThen > syncedTo -> linesThen : syncedTo); syncing = 0 };
 #endif
-			/* A power failure from here on: what was flushed must not be written again. */
-			MUST(not_repeated, fromOnDisk >= durable)
+		if
+		:: hasUnconfirmed -> writeCheckpoint(delivered, isDirty)
 		:: else
-		fi
-	:: !flushWanted
+		fi;
+#ifndef BUG_NO_CHECKPOINT_SYNC
+		fromOnDisk = from;
+#endif
+		/* SpoolReader#publishDurable, with the counts from when the sync began. */
+#ifdef BUG_COUNTED_AT_THE_END
+		durable = delivered;
+#else
+		durable = counts;
+#endif
+		/* A power failure from here on: what was flushed must not be written again. */
+		MUST(not_repeated, fromOnDisk >= durable)
+	:: syncing == 3 ->
+#ifdef BUG_PASS_OVER_A_FAILED_SYNC
+		d_step { syncedTo = linesThen; syncing = 0 }
+#else
+		syncing = 0
+#endif
+	:: else
+	fi;
+	if
+	:: flushWanted && syncing == 0 ->
+		flushWanted = false;
+		d_step { counts = delivered; linesThen = lines; syncing = (isDirty -> 1 : 2) };
+#ifdef BUG_DURABLE_BEFORE_SYNC
+		durable = counts
+#else
+		skip
+#endif
+	:: else
 	fi
 }
 
 proctype Logman()
 {
-	byte read = 0, delivered = 0, failures = 0;
-	bool hasUnconfirmed, isDirty;
+	byte read = 0, delivered = 0, counts = 0, syncedTo = 0;
+	bool hasUnconfirmed;
 restart:
 	{
 		/* LogmanRun#start: what the checkpoint says; a batch that was begun is finished. */
-		atomic { read = to; delivered = from; hasUnconfirmed = false };
+		atomic {
+			read = to; delivered = from; hasUnconfirmed = false; counts = 0;
 #ifdef BUG_FORGET_UNSYNCED
-		isDirty = false;
+			syncedTo = lines
 #else
-		isDirty = unsynced;
+			syncedTo = (unsynced -> 0 : lines)
 #endif
+		};
 		if
 		:: read > delivered ->
 			lines = (read > lines -> read : lines);
@@ -150,10 +162,20 @@ restart:
 #endif
 		fi;
 		do
-		:: deliverNext(); syncIfWanted()
+		:: deliverNext(); syncIfDue()
 		od
 	} unless { logmanKilled };
-	atomic { logmanKilled = false; goto restart }
+	atomic { logmanKilled = false; syncing = 0; goto restart }
+}
+
+/* The disk. A sync is about what was in the file when it began, or more. */
+active proctype Disk()
+{
+	byte failures = 0;
+end:	do
+	:: d_step { syncing == 1 -> linesOnDisk = (linesThen > linesOnDisk -> linesThen : linesOnDisk); syncing = 2 }
+	:: d_step { syncing == 1 && failures < FAILURES -> failures++; syncing = 3 }
+	od
 }
 
 active proctype World()
@@ -167,5 +189,5 @@ end:	do
 init { atomic { run Application(); run Logman() } }
 
 #ifdef PROGRESS
-ltl progress { <> (flushed == RECORDS) }
+ltl progress { (<> (flushed == RECORDS)) && (<> (written == RECORDS)) }
 #endif
