@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { LoggedWork } from "./logged-work.ts";
 
 /** For hundreds of processes on a machine that has other work as well. */
-const slowMs = 240_000;
+const slowMs = 900_000;
 
 /** Runs a logman that kills itself at a step. Returns whether it came to its end. */
 async function runUntil(cacheDir: string, step: number): Promise<boolean> {

@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { isLogrotateInstalled, LogRotation, mostRotations } from "./log-rotation.ts";
 import { OutputWork } from "./output-work.ts";
 
-const timeout = 180_000;
+const timeout = 600_000;
 /** How often each file is turned over at least. */
 const leastRotations = Number(process.env["PYLOG_TEST_ROTATIONS"] ?? 15);
 

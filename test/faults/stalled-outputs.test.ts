@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { OutputWork } from "./output-work.ts";
 
 const stallMs = 5000;
-const limitMs = 90_000;
+const limitMs = 300_000;
 
 let mount: FaultyMount;
 let stalled: string;
