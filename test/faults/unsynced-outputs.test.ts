@@ -47,7 +47,7 @@ describe.skipIf(faultyMountRefusal !== undefined)(`on a mount (${faultyMountRefu
 		failing = join(mount.path, "failing.log");
 		good = join(temporaryDirectory(), "good.log");
 		work = await OutputWork.start([good, failing]);
-	});
+	}, timeout);
 
 	test.each([
 		["the logman lives on", false],

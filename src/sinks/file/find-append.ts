@@ -39,7 +39,7 @@ export async function findAppend(
 	// What can't be looked at may be found under another name all the same.
 	const known = stats instanceof Error ? undefined : stats;
 	if (known !== undefined && !known.isFile() && !known.isDirectory()) return { path, writtenBytes: 0 };
-	const isHere = known?.ino === before.inode && known.dev === before.device;
+	const isHere = known?.isFile() === true && known.ino === before.inode && known.dev === before.device;
 	// Rotated by somebody else: the file goes on under another name.
 	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before);
 	if (file !== undefined) {
