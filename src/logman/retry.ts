@@ -1,7 +1,7 @@
 /** When to try something again that failed: after growing pauses. */
 
 const firstPauseMs = 250;
-const longestPauseMs = 30_000;
+const longestPauseMs = 10_000;
 
 export class Retry {
 	#pauseMs = firstPauseMs;

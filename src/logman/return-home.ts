@@ -129,7 +129,7 @@ export class ReturnHome {
 		const { state, isRegular } = await outputs.file(path);
 		const bytes = await readWaiting(parked, from + (isRegular ? bytesAtOnce : bytesAtOnceToStream));
 		// Somebody took the parked file away.
-		if (bytes.length === 0) return await this.#release(parked);
+		if (bytes.length === 0) return this.#release(parked);
 		const to = from + bytes.length;
 		doubts.set(path, { path, target: path, ...state, atMs: Date.now(), skippedBytes: 0, parked: { from, to } });
 		this.#standing.store([]);

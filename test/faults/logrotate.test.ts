@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { isLogrotateInstalled, LogRotation, mostRotations } from "./log-rotation.ts";
 import { OutputWork } from "./output-work.ts";
 
-const timeout = 180_000;
+const timeout = 600_000;
 /** How often each file is turned over at least. */
 const leastRotations = Number(process.env["PYLOG_TEST_ROTATIONS"] ?? 15);
 
@@ -27,21 +27,24 @@ interface Mode {
 	readonly words?: readonly string[];
 	/** Between two runs. @default 0 */
 	readonly pauseMs?: number;
-	/** Whether a logman that starts later can find the file that the output was before. */
-	readonly isFound: boolean;
+	/**
+	 * Whether lines can be lost that are written after the file was read and before it is removed. logrotate's manual says so,
+	 * too: who keeps a file open needs `delaycompress`.
+	 */
+	readonly mayLose?: boolean;
 }
 
 const renaming: readonly Mode[] = [
-	{ name: "create", directives: ["create"], isFound: true },
-	{ name: "nocreate", directives: ["nocreate"], isFound: true },
-	{ name: "maxsize", directives: ["create", "monthly", "maxsize 20k"], words: [], isFound: true },
+	{ name: "create", directives: ["create"] },
+	{ name: "nocreate", directives: ["nocreate"] },
+	{ name: "maxsize", directives: ["create", "monthly", "maxsize 20k"], words: [] },
 	// Names of one second are the same, and logrotate leaves a file alone whose new name is taken.
-	{ name: "dateext", directives: ["create", "dateext", "dateformat -%s"], pauseMs: 1000, isFound: true },
-	{ name: "delaycompress", directives: ["create", "compress", "delaycompress"], isFound: true },
-	{ name: "olddir", directives: ["create", "olddir old"], isFound: false },
-	{ name: "compress", directives: ["create", "compress"], isFound: false },
+	{ name: "dateext", directives: ["create", "dateext", "dateformat -%s"], pauseMs: 1000 },
+	{ name: "delaycompress", directives: ["create", "compress", "delaycompress"] },
+	{ name: "olddir", directives: ["create", "olddir old"] },
+	{ name: "compress", directives: ["create", "compress"], mayLose: true },
 ];
-const copying: Mode = { name: "copytruncate", directives: ["copytruncate"], isFound: true };
+const copying: Mode = { name: "copytruncate", directives: ["copytruncate"] };
 
 interface Turned {
 	readonly mode: Mode;
@@ -88,9 +91,11 @@ describe.skipIf(!isLogrotateInstalled)("logrotate", () => {
 		const [work, turned] = await turnOver(renaming, false);
 		for (const { mode, rotation, rotations } of turned) {
 			const files = rotation.files();
-			work.expectComplete(mode.name, ...files);
+			const audit = work.audit(...files);
+			if (mode.mayLose !== true) work.expectComplete(mode.name, ...files);
+			expect(audit, mode.name).toMatchObject({ repeated: 0, disordered: 0, broken: [] });
 			expect(files, mode.name).toHaveLength(rotations + 1);
-			console.info(`${mode.name}: ${rotations} rotations, ${work.audit(...files).lines} lines`);
+			console.info(`${mode.name}: ${rotations} rotations, ${audit.lines} lines, ${audit.missing} lost`);
 		}
 	});
 
@@ -101,9 +106,9 @@ describe.skipIf(!isLogrotateInstalled)("logrotate", () => {
 		for (const { mode, rotation, rotations } of turned) {
 			const files = rotation.files();
 			const audit = work.audit(...files);
-			if (mode.isFound) work.expectComplete(mode.name, ...files);
-			else expect(audit, mode.name).toMatchObject({ missing: 0, disordered: 0 });
-			console.info(`${mode.name}: ${rotations} rotations, ${audit.lines} lines, ${audit.repeated} of them repeated`);
+			if (mode.mayLose !== true) work.expectComplete(mode.name, ...files);
+			expect(audit, mode.name).toMatchObject({ repeated: 0, disordered: 0, broken: [] });
+			console.info(`${mode.name}: ${rotations} rotations, ${audit.lines} lines, ${audit.missing} lost, none repeated`);
 		}
 	});
 

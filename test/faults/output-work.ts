@@ -31,7 +31,7 @@ export interface WorkOptions {
 	readonly pauseMs?: number;
 	/** Files that can't be read, or never written: nothing waits for them. @default none */
 	readonly unwatched?: readonly string[];
-	readonly logmanOptions?: LogmanOptions;
+	readonly logmanOptions?: LogmanOptions & { readonly endsStuck?: boolean };
 	/** The user that logman and producers run as. @default the test's own */
 	readonly uid?: number | undefined;
 }
@@ -131,7 +131,7 @@ export class OutputWork {
 
 	/** Waits until no lines wait for a file any more. */
 	async untilBack(file: string): Promise<void> {
-		await eventually(`${file} no longer parked`, () => !existsSync(this.parkedFile(file)), 60_000);
+		await eventually(`${file} no longer parked`, () => !existsSync(this.parkedFile(file)), 120_000);
 	}
 
 	/** The text of the error log. */
@@ -216,7 +216,7 @@ export class OutputWork {
 async function eventually(
 	what: string,
 	isSo: () => boolean | Promise<boolean>,
-	limitMs: number = 30_000,
+	limitMs: number = 60_000,
 ): Promise<void> {
 	const giveUpMs = performance.now() + limitMs;
 	while (!(await isSo())) {

@@ -35,11 +35,13 @@ export async function findAppend(
 	bytes: Buffer,
 	outputs: ReadonlySet<string> = new Set(),
 ): Promise<FoundAppend> {
-	const { stats, problem } = await statOrProblem(path);
-	if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) return { path, writtenBytes: 0 };
-	const isHere = stats?.ino === before.inode && stats.dev === before.device;
+	const stats = await statIfThere(path).catch((problem: Error) => problem);
+	// What can't be looked at may be found under another name all the same.
+	const known = stats instanceof Error ? undefined : stats;
+	if (known !== undefined && !known.isFile() && !known.isDirectory()) return { path, writtenBytes: 0 };
+	const isHere = known?.isFile() === true && known.ino === before.inode && known.dev === before.device;
 	// Rotated by somebody else: the file goes on under another name.
-	const file = isHere ? { path, sizeBytes: stats.size } : await findByInode(path, before);
+	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before);
 	if (file !== undefined) {
 		const writtenBytes = await countWritten(file.path, before, file.sizeBytes, bytes);
 		if (writtenBytes > 0) return { path: file.path, writtenBytes };
@@ -51,7 +53,7 @@ export async function findAppend(
 	if (mayBeCopied && atMs !== undefined && (await isInCopy(path, before, bytes, { atMs, outputs }))) {
 		return { path, writtenBytes: bytes.length };
 	}
-	if (problem !== undefined) throw problem;
+	if (stats instanceof Error) throw stats;
 	return { path, writtenBytes: 0 };
 }
 
@@ -68,17 +70,6 @@ export async function findByInode(
 			return { path: candidate, sizeBytes: stats.size };
 	}
 	return undefined;
-}
-
-/** What can't be looked at may be found under another name all the same. */
-async function statOrProblem(
-	path: string,
-): Promise<{ readonly stats?: Stats | undefined; readonly problem?: unknown }> {
-	try {
-		return { stats: await statIfThere(path) };
-	} catch (problem) {
-		return { problem };
-	}
 }
 
 async function statIfThere(path: string): Promise<Stats | undefined> {

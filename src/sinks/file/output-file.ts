@@ -128,7 +128,7 @@ export class OutputFile {
 	 *
 	 * @param through Calls the given function when it is time.
 	 */
-	async close(through: (close: () => Promise<void>) => Promise<void> = (close) => close()): Promise<void> {
+	async close(through: (giveBack: () => Promise<void>) => Promise<void> = (giveBack) => giveBack()): Promise<void> {
 		if (this.#isClosed) return;
 		this.#isClosed = true;
 		if (this.#calls > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));

@@ -9,7 +9,7 @@ import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { findByInode } from "./find-append.ts";
 import { type FileIdentity, type FileState, type OutputFile, readRange } from "./output-file.ts";
 import { rewriteChunks, type WrittenChunk } from "./rewrite-chunks.ts";
-import type { Patience, SlowCalls } from "./slow-calls.ts";
+import { type Patience, type SlowCalls, threads } from "./slow-calls.ts";
 import { syncClosed } from "./sync-closed.ts";
 import { syncNames } from "./sync-names.ts";
 import { TailBudget, type TailChunk, UnsyncedTail } from "./unsynced-tail.ts";
@@ -47,7 +47,7 @@ export class LostBytesError extends Error {
 }
 
 /** Syncs at a time: each takes one of the few threads that all calls share. */
-const syncsAtOnce = 2;
+const syncsAtOnce = threads < 8 ? 1 : 2;
 
 export class OutputSyncs {
 	readonly #calls: SlowCalls;

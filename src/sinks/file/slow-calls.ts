@@ -39,7 +39,7 @@ interface Place {
 }
 
 /** Threads that calls share, as libuv counts them. */
-const threads = Math.max(1, Number(process.env["UV_THREADPOOL_SIZE"]) || 4);
+export const threads: number = Math.max(1, Number(process.env["UV_THREADPOOL_SIZE"]) || 4);
 /** For how long a mount that has not answered counts as unreliable. */
 const unreliableMs = 60_000;
 const maxKnownPaths = 16_384;

@@ -1,5 +1,6 @@
 import {
 	appendFileSync,
+	copyFileSync,
 	mkdirSync,
 	readFileSync,
 	renameSync,
@@ -7,11 +8,13 @@ import {
 	statSync,
 	symlinkSync,
 	truncateSync,
+	utimesSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { findAppend } from "../../../src/sinks/file/find-append.ts";
 import { type FileState, OutputFile } from "../../../src/sinks/file/output-file.ts";
 import { temporaryDirectory } from "../../temporary-directory.ts";
@@ -173,4 +176,96 @@ test("whatever others append around it, an append that is there is found", async
 			expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
 		}),
 	);
+});
+
+describe("in a copy, as logrotate makes them", () => {
+	const behind = "a line that came later\n";
+	let tried: FileState & { readonly atMs: number };
+
+	beforeEach(() => {
+		tried = { ...before, atMs: Date.now() };
+	});
+
+	test.each([
+		[
+			"copied and emptied",
+			"app.log.1",
+			(copy: string): void => {
+				copyFileSync(path, copy);
+				truncateSync(path, 0);
+			},
+		],
+		[
+			"copied and emptied, and written since",
+			"app.log-20260101",
+			(copy: string): void => {
+				copyFileSync(path, copy);
+				writeFileSync(path, behind);
+			},
+		],
+		[
+			"compressed at once",
+			"app.log.1.gz",
+			(copy: string): void => {
+				writeFileSync(copy, gzipSync(readFileSync(path)));
+				rmSync(path);
+			},
+		],
+		[
+			"compressed, with its number before its extension",
+			"app-1.log.gz",
+			(copy: string): void => {
+				writeFileSync(copy, gzipSync(readFileSync(path)));
+				writeFileSync(path, behind);
+			},
+		],
+		[
+			"compressed into a folder below",
+			"old/app.log.1.gz",
+			(copy: string): void => {
+				writeFileSync(copy, gzipSync(readFileSync(path)));
+				rmSync(path);
+			},
+		],
+		["moved into a folder below", "old/app.log.1", (copy: string): void => renameSync(path, copy)],
+	])("an append to a file that was %s is found", async (_, name, rotate) => {
+		mkdirSync(join(directory, "old"));
+		appendFileSync(path, ours);
+		appendFileSync(path, behind);
+		rotate(join(directory, name));
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+	});
+
+	test("an append to an empty file that was copied and emptied is found", async () => {
+		truncateSync(path, 0);
+		tried = { ...(await stateNow()), atMs: Date.now() };
+		appendFileSync(path, ours);
+		copyFileSync(path, `${path}.1`);
+		truncateSync(path, 0);
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+	});
+
+	test("half an append, one behind other lines, one of long ago and one of another output do not count", async () => {
+		const copy = `${path}.1`;
+		const text = readFileSync(path);
+		const isFound = async (outputs: readonly string[] = []): Promise<boolean> =>
+			(await findAppend(path, tried, ours, new Set(outputs))).writtenBytes > 0;
+		truncateSync(path, 0);
+		writeFileSync(copy, Buffer.concat([text, ours.subarray(0, -1)]));
+		expect(await isFound()).toBe(false);
+		writeFileSync(copy, Buffer.concat([Buffer.from("others".repeat(20)), ours]));
+		expect(await isFound()).toBe(false);
+		writeFileSync(copy, Buffer.concat([text, ours]));
+		expect(await isFound()).toBe(true);
+		expect(await isFound([copy])).toBe(false);
+		utimesSync(copy, new Date(0), new Date(tried.atMs - 1000));
+		expect(await isFound()).toBe(false);
+		writeFileSync(`${copy}.gz`, Buffer.concat([gzipSync(Buffer.concat([text, ours])).subarray(0, 40)]));
+		expect(await isFound()).toBe(false);
+	});
+
+	test("a file that was never cut is not looked for elsewhere", async () => {
+		writeFileSync(`${path}.1`, Buffer.concat([readFileSync(path), ours]));
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(0);
+	});
 });
