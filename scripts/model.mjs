@@ -17,7 +17,7 @@ import { root } from "./stamp.mjs";
 /** How many runs at a time, and what one may take. */
 const workers = 2;
 const memoryMib = 4000;
-const runTimeoutMs = 300_000;
+const runTimeoutMs = 900_000;
 const maxDepth = 200_000;
 
 /**
