@@ -41,7 +41,6 @@ const inboxIntervalMs = 1000;
 const maxRoundsAtStop = 1000;
 /** How often leftovers of senders that died are removed. */
 const sweepIntervalMs = 24 * 60 * 60 * 1000;
-
 /** How often it is looked whether the cache directory is still there. */
 const placeIntervalMs = 1000;
 /** How often producers are told what is written while there is more to write. */
@@ -114,7 +113,7 @@ export class LogmanRun {
 		// One that died while it told left it behind.
 		this.#control.store("telling", 0);
 		this.#standing.parked.restore(parked, dropped);
-		this.#tails.restore();
+		this.#tails.restore((file, error) => this.#errors.report({ what: `read saved lines from ${file}`, error }));
 		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;
 		this.#standing.outputs.markUnsynced(unsynced.filter((file) => !isAside(file)));
 		this.#standing.aside.markUnsynced(unsynced.filter(isAside));

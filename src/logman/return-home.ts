@@ -193,8 +193,12 @@ export class ReturnHome {
 			Object.assign(rewriting, { hasWorked, error });
 			this.#onReady();
 		};
-		const rewritten = this.#standing.outputs.rewrite(tail.path, tail, this.#tails.chunksOf(tail));
-		rewritten.then(
+		// Where somebody took the file away, nothing is to be written.
+		const rewrite = async (): Promise<void> => {
+			const chunks = this.#tails.chunksOf(tail);
+			if (chunks.length > 0) await this.#standing.outputs.rewrite(tail.path, tail, chunks);
+		};
+		rewrite().then(
 			() => end(true),
 			(error: unknown) => end(false, error),
 		);

@@ -6,7 +6,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeIfThere, rename, syncFolder } from "../platform/durable-file.ts";
 import type { FileIdentity } from "../sinks/file/output-file.ts";
@@ -51,14 +51,23 @@ export class SavedTails {
 		return false;
 	}
 
-	/** Finds what a logman before this one saved. @throws the file system's error */
-	restore(): void {
+	/**
+	 * Finds what a logman before this one saved.
+	 *
+	 * @param onDamage Gets each file that can't be read; it is left where it is.
+	 * @throws the file system's error, when the folder can't be read
+	 */
+	restore(onDamage: (file: string, error: unknown) => void): void {
 		for (const name of readdirSync(this.#folder)) {
 			const file = join(this.#folder, name);
 			if (name.endsWith(`${suffix}.new`)) removeIfThere("parked.remove-tail-draft", file);
 			if (!name.endsWith(suffix)) continue;
-			const { path, device, inode } = readTail(file).about;
-			this.#tails.add({ path, device, inode, file, retry: new Retry(), rewriting: undefined });
+			try {
+				const { path, device, inode } = readTail(file).about;
+				this.#tails.add({ path, device, inode, file, retry: new Retry(), rewriting: undefined });
+			} catch (error) {
+				onDamage(file, error);
+			}
 		}
 	}
 
@@ -88,8 +97,9 @@ export class SavedTails {
 		return Math.min(...waiting.map(({ retry, rewriting }) => (rewriting === undefined ? retry.nextTryMs : 0)));
 	}
 
-	/** What is saved. */
+	/** What is saved; nothing where somebody took the file away. @throws the file system's error */
 	chunksOf({ file }: SavedTail): readonly WrittenChunk[] {
+		if (!existsSync(file)) return [];
 		const { about, bytes } = readTail(file);
 		let at = 0;
 		return about.chunks.map(([offset, length]) => ({ offset, bytes: bytes.subarray(at, (at += length)) }));
@@ -109,9 +119,13 @@ interface About {
 	readonly chunks: readonly (readonly [offset: number, length: number])[];
 }
 
-/** It was synced before it got its name, so it is whole. */
+/** It was synced before it got its name, so it is whole, unless the disk has damaged it. @throws Error when it has */
 function readTail(file: string): { readonly about: About; readonly bytes: Buffer } {
 	const content = readFileSync(file);
 	const end = content.indexOf(0x0a);
-	return { about: JSON.parse(content.toString("utf8", 0, end)) as About, bytes: content.subarray(end + 1) };
+	const about = JSON.parse(content.toString("utf8", 0, end)) as About;
+	const bytes = content.subarray(end + 1);
+	const length = about.chunks.reduce((sum, chunk) => sum + chunk[1], 0);
+	if (typeof about.path !== "string" || length !== bytes.length) throw new Error(`${file} is damaged`);
+	return { about, bytes };
 }
