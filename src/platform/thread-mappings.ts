@@ -15,7 +15,7 @@ import { getEnvironmentData, isMainThread, setEnvironmentData, threadId, type Wo
 import { type Address, munmap } from "./libc.ts";
 
 const environmentKey = "pylog.mappings";
-/** A worker that logs has two or three mappings, a busy one ten. What finds no entry is not noted. */
+/** A worker that logs has one region, a busy one a few. What finds no entry is not noted. */
 const entryCount = 4096;
 const entryWords = 3;
 
