@@ -314,7 +314,7 @@ describe.skipIf(refusal !== undefined)("a full disk", () => {
 	test(
 		"a spool without free inodes, and one with a limit of its own that is small",
 		async () => {
-			const scene = await Scene.open({ spool: "size=64m,nr_inodes=40" });
+			const scene = await Scene.open({ spool: "size=64m,nr_inodes=64" });
 			const maxSpoolBytes = 2 * mib;
 			await opened(...[1, 2, 3].map(() => scene.producer({ maxSpoolBytes })));
 			await scene.log(1500);
