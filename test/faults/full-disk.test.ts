@@ -441,7 +441,10 @@ describe.skipIf(refusal !== undefined)("a full disk", () => {
 			await opened(scene.producer({ maxSpoolBytes: 512 * 1024 }));
 			await scene.log(250);
 			const logman = await scene.logman();
-			await until(() => linesOf(scene.logFile).length === 250);
+			const control = ControlFile.open(scene.disks.outside("spool", "pylog"));
+			onTestFinished(() => control.close());
+			// Not only written, but known to be: what is not is still wanted.
+			await until(() => control.load("written") === control.load("nextNumber"));
 			await logman.kill();
 			const folder = join(scene.paths.producers, readdirSync(scene.paths.producers)[0] as string);
 			const segments = readdirSync(folder).filter((name) => name.startsWith("normal-"));
