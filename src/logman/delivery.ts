@@ -148,7 +148,7 @@ export class Delivery {
 		while (shipment.writtenBytes < bytes.length) {
 			const { target } = shipment.state as OutputState;
 			try {
-				this.sink.append(target, bytes.subarray(shipment.writtenBytes));
+				this.#append(target, bytes, shipment.writtenBytes);
 				shipment.writtenBytes = bytes.length;
 			} catch (error) {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
@@ -158,6 +158,13 @@ export class Delivery {
 				this.#announce();
 			}
 		}
+	}
+
+	/** Appends what follows `from`; where that is the start of a line, also to a file that ends in half a line. */
+	#append(target: string, bytes: Buffer, from: number): void {
+		const isLineStart = from === 0 || bytes[from - 1] === 0x0a;
+		if (isLineStart) this.sink.appendLines(target, bytes.subarray(from));
+		else this.sink.append(target, bytes.subarray(from));
 	}
 
 	#park(path: string, error: unknown, message: string): void {
@@ -185,7 +192,9 @@ export class Delivery {
 		const parked = this.#parked.get(state.path);
 		if (parked === undefined) return;
 		parked.broughtBack = from;
-		parked.broughtBack += this.#countWritten(state, readWaiting(parked, to));
+		// No more than is ever brought back at a time, whatever the checkpoint says.
+		const waiting = readWaiting(parked, Math.min(to, from + bringBackBytes));
+		parked.broughtBack += this.#countWritten(state, waiting);
 	}
 
 	#bringBackBytes(parked: ParkedOutput, bytes: Buffer): void {

@@ -9,6 +9,7 @@ import { systemCode } from "../../shared/errors.ts";
 import { OutputFile } from "./output-file.ts";
 
 const maxOpenFiles = 128;
+const lineBreak: Buffer = Buffer.from("\n");
 
 export class FileSink {
 	/** Open files by path, the least recently used first. */
@@ -66,6 +67,12 @@ export class FileSink {
 	append(path: string, bytes: Uint8Array): void {
 		this.#unsynced.add(path);
 		(this.#open.get(path) ?? this.file(path)).append(bytes);
+	}
+
+	/** As {@link append}, for bytes that begin a line: half a line at the end of the file must not run on into it. */
+	appendLines(path: string, bytes: Uint8Array): void {
+		if ((this.#open.get(path) ?? this.file(path)).isOpenEnded) this.append(path, lineBreak);
+		this.append(path, bytes);
 	}
 
 	/**

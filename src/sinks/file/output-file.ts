@@ -34,6 +34,7 @@ export class AppendError extends Error {
 }
 
 export const tailBytes = 64;
+const newline = 0x0a;
 const fileMode = 0o640;
 const folderMode = 0o750;
 
@@ -74,6 +75,11 @@ export class OutputFile {
 		const stats = statSync(this.path, { throwIfNoEntry: false });
 		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) this.#reopen();
 		else if (this.#isRegular && stats.size !== this.#sizeBytes) this.#note(stats);
+	}
+
+	/** Whether the file ends in the middle of a line. */
+	get isOpenEnded(): boolean {
+		return this.#tail.length > 0 && this.#tail.at(-1) !== newline;
 	}
 
 	get state(): FileState {
@@ -144,7 +150,8 @@ export function tailBefore(path: string, sizeBytes: number): number {
 export function readRange(path: string, from: number, to: number): Buffer {
 	const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
 	try {
-		const bytes = Buffer.alloc(Math.max(0, to - from));
+		// What a damaged checkpoint asks for must not be allocated: there is no more than the file has.
+		const bytes = Buffer.alloc(Math.max(0, Math.min(to, fstatSync(fd).size) - from));
 		let read = 0;
 		while (read < bytes.length) {
 			const count = readSync(fd, bytes, read, bytes.length - read, from + read);
