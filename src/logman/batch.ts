@@ -32,6 +32,7 @@ export class Batch {
 		this.#records += 1;
 		if (!output.startsWith("/") || output.includes("\0")) {
 			this.unusable.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart));
+			this.#bytes += record.fieldsStart - record.messageStart;
 		} else {
 			const buffer = this.#bufferFor(output);
 			const before = buffer.length;
