@@ -9,7 +9,7 @@
 import { announceStore } from "../platform/step.ts";
 import { PylogError } from "../shared/errors.ts";
 import type { QueueNumber } from "../shared/numbers.ts";
-import { CheckpointFile } from "../spool/checkpoint.ts";
+import { type Checkpoint, CheckpointFile } from "../spool/checkpoint.ts";
 import type { ControlFile } from "../spool/control-file.ts";
 import { Inbox } from "../spool/inbox.ts";
 import type { Lease } from "../spool/lease.ts";
@@ -26,6 +26,7 @@ import { ErrorLog } from "./error-log.ts";
 import { Ingest } from "./ingest.ts";
 import { type ResolvedLogmanOptions } from "./logman-options.ts";
 import { ParkedOutputs } from "./parked-outputs.ts";
+import { resumePoint } from "./resume-point.ts";
 
 /** How often the inbox is looked at without a notice from the file system. */
 const inboxIntervalMs = 1000;
@@ -46,6 +47,8 @@ export class LogmanRun {
 	readonly #lease: Lease;
 	readonly #options: ResolvedLogmanOptions;
 	readonly #checkpoint: CheckpointFile;
+	/** Where the logman before this one was. */
+	readonly #before: Checkpoint | undefined;
 	readonly #errors: ErrorLog;
 	readonly #quarantine: Quarantine;
 	readonly #damages: Damages;
@@ -77,7 +80,9 @@ export class LogmanRun {
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
 		this.#damages = new Damages(this.#quarantine, this.#errors);
-		this.#reader = new SpoolReader(control, this.#checkpoint.latest, this.#damages);
+		if (control.replaced !== undefined) this.#damages.onReplacedControl(paths.control, control.replaced);
+		this.#before = resumePoint(control, this.#checkpoint, this.#damages);
+		this.#reader = new SpoolReader(control, this.#before, this.#damages, this.#checkpoint.isUncertain);
 		this.#parked = new ParkedOutputs(paths.parked);
 		this.#delivery = new Delivery(this.#checkpoint, this.#reader, this.#parked, this.#errors);
 		this.#inbox = new Inbox(paths.cacheDir);
@@ -88,7 +93,7 @@ export class LogmanRun {
 	/** Takes up what a logman before this one left. If that fails, {@link close} is due all the same. */
 	start(): void {
 		const { paths } = this.#control;
-		const { parked = {}, unsynced = [] } = this.#checkpoint.latest ?? {};
+		const { parked = {}, unsynced = [] } = this.#before ?? {};
 		this.#control.store("stopWanted", 0);
 		this.#parked.restore(parked);
 		this.#delivery.sink.markUnsynced(unsynced);
@@ -307,7 +312,7 @@ export class LogmanRun {
 
 	/** Makes the batch that a death interrupted again; what of it is missing in its files is pending then. */
 	#recover(): void {
-		const before = this.#checkpoint.latest;
+		const before = this.#before;
 		if (before === undefined) return;
 		const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
 		if (begun.length === 0 && before.outputs.length === 0) {
@@ -320,6 +325,7 @@ export class LogmanRun {
 			batch.add(record);
 			return "on";
 		});
+		if (batch.unusable.length > 0) this.#damages.setAside(batch.unusable);
 		this.#delivery.recover(batch, before.outputs);
 	}
 

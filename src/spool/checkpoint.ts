@@ -13,56 +13,27 @@
  * `slotBytes` is in the header; a state that does not fit makes a new file with larger slots, renamed into place.
  */
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { removeIfThere, rename, syncData, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
-import { PylogError, systemCode } from "../shared/errors.ts";
+import { PylogError } from "../shared/errors.ts";
+import { type DamagedSlot, lookAtSlots } from "./checkpoint-damage.ts";
 import { checkpointHeaderBytes, firstSlotBytes } from "./checkpoint-layout.ts";
-import { type Checkpoint, encodeSlot, readExactly, readNewest, readSlot, type Slot } from "./checkpoint-slot.ts";
+import { encodeSlot, readNewest, type Slot } from "./checkpoint-slot.ts";
+import type { Checkpoint } from "./checkpoint-state.ts";
+import { openRegularFile } from "./regular-file.ts";
 
-export type { ChainPosition, ChainState, Checkpoint, OutputState } from "./checkpoint-slot.ts";
+export type { ChainPosition, ChainState, Checkpoint, OutputState } from "./checkpoint-state.ts";
 
-/** The newest valid checkpoint of a file; `undefined` where there is none. Reads only. */
+/** The newest valid checkpoint of a file; `undefined` where there is none. Reads only, and never waits. */
 export function readCheckpoint(path: string): Checkpoint | undefined {
-	let fd: number;
+	const look = openRegularFile(path);
+	if (look.kind !== "file") return undefined;
 	try {
-		fd = openSync(path, "r");
-	} catch {
-		return undefined;
-	}
-	try {
-		return readNewest(fd)?.checkpoint;
+		return readNewest(look.fd)?.checkpoint;
 	} finally {
-		closeSync(fd);
-	}
-}
-
-/** What stands in one of the two slots. Without a generation it is empty, or `isDamaged`. */
-export interface CheckpointSlot {
-	readonly offset: number;
-	readonly generation: number | undefined;
-	readonly isDamaged: boolean;
-}
-
-/** Both slots of a checkpoint file, for those who only look; none where there is no file. */
-export function checkpointSlots(path: string): readonly CheckpointSlot[] {
-	let fd: number;
-	try {
-		fd = openSync(path, "r");
-	} catch (error) {
-		if (systemCode(error) === "ENOENT") return [];
-		throw error;
-	}
-	try {
-		const slotBytes = readNewest(fd)?.slotBytes ?? firstSlotBytes;
-		return [0, slotBytes].map((offset) => {
-			const generation = readSlot(fd, offset)?.generation;
-			const isEmpty = readExactly(fd, offset, checkpointHeaderBytes)?.every((byte) => byte === 0) ?? true;
-			return { offset, generation, isDamaged: generation === undefined && !isEmpty };
-		});
-	} finally {
-		closeSync(fd);
+		closeSync(look.fd);
 	}
 }
 
@@ -73,8 +44,15 @@ export class CheckpointFile {
 	#generation: number;
 	/** The newest checkpoint; `undefined` in a new file. */
 	#latest: Checkpoint | undefined;
+	/** Slots that hold bytes which are no checkpoint, nor what a death in the middle of a write leaves. */
+	readonly damaged: readonly DamagedSlot[];
+	/** Whether there may have been a newer checkpoint than {@link latest}: the other slot has none. */
+	readonly isUncertain: boolean;
 
 	private constructor(path: string, fd: number, slotBytes: number, newest: Slot | undefined) {
+		const slots = lookAtSlots(fd, newest);
+		this.damaged = slots.flatMap(({ damage }) => damage ?? []);
+		this.isUncertain = slots.some(({ generation }) => generation === undefined);
 		this.#path = path;
 		this.#fd = fd;
 		this.#slotBytes = slotBytes;
@@ -85,15 +63,15 @@ export class CheckpointFile {
 	/** Opens the checkpoint of a spool, making it where it is missing. Only the holder of the lease may. */
 	static open(path: string): CheckpointFile {
 		const fd = openOwnedFile("checkpoint.create", path, "missing");
-		const newest = readNewest(fd);
-		const slotBytes = newest?.slotBytes ?? firstSlotBytes;
 		try {
+			const newest = readNewest(fd);
+			const slotBytes = newest?.slotBytes ?? firstSlotBytes;
 			reserveSlots(fd, path, slotBytes);
+			return new CheckpointFile(path, fd, slotBytes, newest);
 		} catch (error) {
 			closeSync(fd);
 			throw error;
 		}
-		return new CheckpointFile(path, fd, slotBytes, newest);
 	}
 
 	get latest(): Checkpoint | undefined {
@@ -113,6 +91,14 @@ export class CheckpointFile {
 		this.#latest = checkpoint;
 	}
 
+	/** Puts a state, if there is one, in the place of {@link damaged} slots, so that nobody is told of them again. */
+	replaceDamaged(checkpoint: Checkpoint | undefined): void {
+		if (this.damaged.length === 0) return;
+		// It goes to the slot that does not count, which is the damaged one.
+		if (checkpoint !== undefined) this.write(checkpoint);
+		else for (const { offset } of this.damaged) this.#clear(offset);
+	}
+
 	/** Brings the newest state to the disk. Blocks. */
 	sync(): void {
 		syncData("checkpoint.sync", this.#fd);
@@ -120,6 +106,10 @@ export class CheckpointFile {
 
 	close(): void {
 		closeSync(this.#fd);
+	}
+
+	#clear(offset: number): void {
+		writeWhole("checkpoint.clear-damaged", this.#fd, Buffer.alloc(checkpointHeaderBytes), offset);
 	}
 
 	/** Moves to a file with larger slots; the rename makes it count, with the latest state in it. */

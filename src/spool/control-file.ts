@@ -6,8 +6,7 @@
  */
 
 import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
-import { join } from "node:path";
-import { rename, writeWhole } from "../platform/durable-file.ts";
+import { writeWhole } from "../platform/durable-file.ts";
 import { flockRelease, flockWait } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
@@ -30,10 +29,12 @@ import {
 	spoolVersion,
 } from "./control-layout.ts";
 import { CheckpointFile } from "./checkpoint.ts";
+import { controlHeaderBytes, findControlProblem } from "./control-header.ts";
 import { Inbox } from "./inbox.ts";
 import { isLeaseHeld } from "./lease.ts";
-import { highestNumbers, livingProducers } from "./numbering.ts";
+import { type HighestNumbers, highestNumbers, livingProducers } from "./numbering.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
+import { Quarantine } from "./quarantine.ts";
 
 /** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
 const highBits = 2 ** 21;
@@ -43,9 +44,12 @@ export class ControlFile {
 	readonly mapping: Mapping;
 	/** Wakes the logman. */
 	readonly doorbell: Doorbell;
+	/** What was wrong with the file that this opening put into quarantine. */
+	readonly replaced: string | undefined;
 
-	private constructor(paths: SpoolPaths, mapping: Mapping) {
+	private constructor(paths: SpoolPaths, mapping: Mapping, replaced: string | undefined) {
 		this.paths = paths;
+		this.replaced = replaced;
 		this.mapping = mapping;
 		this.doorbell = new Doorbell(mapping, controlWords.sleeping);
 	}
@@ -69,12 +73,15 @@ export class ControlFile {
 		refuseNetwork(paths.cacheDir);
 		for (const folder of [paths.producers, paths.parked, paths.quarantine])
 			ensureOwnedDirectory("spool.subfolder", folder);
+		let replaced: string | undefined;
 		for (;;) {
 			const fd = openOwnedFile("control.create", paths.control, "missing");
 			try {
 				flockWait(fd);
-				if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
-				return new ControlFile(paths, Mapping.map(fd, controlBytes));
+				if (wasReplaced(fd, paths.control)) continue;
+				const problem = prepare(fd, paths);
+				if (problem === undefined) return new ControlFile(paths, Mapping.map(fd, controlBytes), replaced);
+				replaced = problem;
 			} finally {
 				flockRelease(fd);
 				closeSync(fd);
@@ -99,6 +106,36 @@ export class ControlFile {
 	/** The full number the next record gets, as far as the high bits are known. */
 	counter(): QueueNumber {
 		return queueNumber((this.load("numberHigh") % highBits) * 2 ** 32 + this.load("nextNumber"));
+	}
+
+	/** Slots from here on have never been taken. Whatever the word says, there are no more than the file has. */
+	get slotsUsed(): number {
+		return Math.min(this.load("slotsUsed"), slotCount);
+	}
+
+	/**
+	 * Makes sure that no number is given which is not above `taken`. The counter stands there by itself, unless somebody put
+	 * an older copy of the file in place, or a disk its page. Returns whether it had to be raised.
+	 */
+	raiseCounter(taken: QueueNumber): boolean {
+		const { words } = this.mapping;
+		for (;;) {
+			const now = Atomics.load(words, controlWords.nextNumber);
+			// By the sign of their difference, as all counts of 32 bits.
+			const missing = ((taken % 2 ** 32) + 1 - now) | 0;
+			if (missing <= 0) return false;
+			if (Atomics.compareExchange(words, controlWords.nextNumber, now, (now + missing) | 0) === now) return true;
+		}
+	}
+
+	/** Makes sure that all slots with an owner are looked at. Returns whether some were not. */
+	raiseSlotsUsed(): boolean {
+		const { words } = this.mapping;
+		let used = slotCount;
+		while (used > 0 && Atomics.load(words, this.slotWord(used - 1) + slotWords.owner) === 0) used -= 1;
+		const wasLow = this.slotsUsed < used;
+		if (wasLow) this.#raiseSlotsUsed(used);
+		return wasLow;
 	}
 
 	/** Index of a slot's first word. */
@@ -153,7 +190,7 @@ export class ControlFile {
 		const words = this.mapping.words;
 		for (;;) {
 			const now = Atomics.load(words, controlWords.slotsUsed);
-			if (now >= atLeast) return;
+			if (now >>> 0 >= atLeast) return;
 			if (Atomics.compareExchange(words, controlWords.slotsUsed, now, atLeast) === now) return;
 		}
 	}
@@ -184,44 +221,44 @@ function wasReplaced(fd: number, path: string): boolean {
 	return lstatSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino;
 }
 
-/** Makes the open, locked control file ready to be mapped; `false` when it was moved aside and must be opened again. */
-function prepare(fd: number, paths: SpoolPaths): boolean {
-	const header = Buffer.alloc(64);
+/** Makes the open, locked control file ready to be mapped. Returns why, when it was moved aside and must be opened again. */
+function prepare(fd: number, paths: SpoolPaths): string | undefined {
+	const header = Buffer.alloc(controlHeaderBytes);
 	readSync(fd, header, 0, header.length, 0);
 	const sizeBytes = fstatSync(fd).size;
 	// The magic is written last: without it, the file is new, or whoever made it died.
 	const isUnfinished = sizeBytes <= controlBytes && header.readBigUInt64LE(controlHeader.magic) === 0n;
-	const problem = isUnfinished ? undefined : findProblem(header, sizeBytes);
+	const problem = isUnfinished ? undefined : findControlProblem(header, sizeBytes);
+	if (problem?.version !== undefined) throw otherVersion(problem.version);
 	const isOfThisBoot = header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
-	if (!isUnfinished && problem === undefined && isOfThisBoot) return true;
+	if (!isUnfinished && problem === undefined && isOfThisBoot) return undefined;
 	const users = usersOf(paths);
 	if (users !== undefined) {
 		// Nobody outlives a boot. Where /proc is hidden from some processes, they know the boot by another name.
-		if (!isUnfinished && problem === undefined) return true;
-		throw damagedInUse(paths, problem ?? "it was emptied or removed", users);
+		if (!isUnfinished && problem === undefined) return undefined;
+		throw damagedInUse(paths, problem?.what ?? "it was emptied or removed", users);
 	}
 	if (problem !== undefined) {
-		rename("control.set-aside", paths.control, join(paths.quarantine, `control-${Date.now()}`));
-		return false;
+		setAside(paths, problem.what);
+		return problem.what;
 	}
 	renew(fd, paths);
-	return true;
+	return undefined;
 }
 
-function findProblem(header: Buffer, sizeBytes: number): string | undefined {
-	if (header.toString("latin1", 0, 8) !== controlMagic) return "it does not start with its magic";
-	if (sizeBytes < header.length) return `its size is ${sizeBytes}, not ${controlBytes}`;
-	const version = header.readUInt32LE(controlHeader.version);
-	if (version !== spoolVersion) {
-		throw new PylogError(
-			"PYLOG_SPOOL_VERSION",
-			`The spool is of format version ${version}; this Pylog knows ${spoolVersion}. ` +
-				"Drain it with the Pylog that wrote it, then remove the cache directory.",
-			{ details: { version, known: spoolVersion } },
-		);
-	}
-	if (header.readUInt32LE(controlHeader.slotCount) !== slotCount) return "its slot count is wrong";
-	return sizeBytes === controlBytes ? undefined : `its size is ${sizeBytes}, not ${controlBytes}`;
+function otherVersion(version: number): PylogError {
+	return new PylogError(
+		"PYLOG_SPOOL_VERSION",
+		`The spool is of format version ${version}; this Pylog knows ${spoolVersion}. ` +
+			"Drain it with the Pylog that wrote it, then remove the cache directory.",
+		{ details: { version, known: spoolVersion } },
+	);
+}
+
+/** Keeps a damaged control file in quarantine; another one can be made then. */
+function setAside(paths: SpoolPaths, problem: string): void {
+	const outcome = new Quarantine(paths.quarantine).take(paths.control, `the control file is damaged: ${problem}`);
+	if (outcome.kind === "failed") throw outcome.error;
 }
 
 /** Who has the control file mapped at this moment, as text; `undefined` for nobody. */
@@ -243,17 +280,23 @@ function damagedInUse(paths: SpoolPaths, problem: string, users: string): PylogE
 }
 
 /** The number counter and the number of the next producer, before they are written anew; zeros in a new file. */
-function readCounters(fd: number, near: QueueNumber): { next: number; nextProducer: number } {
+function readCounters(fd: number, { queue, hasCheckpoint }: HighestNumbers): { next: number; nextProducer: number } {
 	const bytes = Buffer.alloc(slotsStartByte);
 	readSync(fd, bytes, 0, bytes.length, 0);
 	const low = bytes.readUInt32LE(controlWords.nextNumber * 4);
+	const nextProducer = bytes.readUInt32LE(controlWords.nextProducer * 4);
+	if (hasCheckpoint) {
+		// The checkpoint has all bits. What is far from it was not counted: it is damage.
+		const ahead = (low - (queue % 2 ** 32)) | 0;
+		return { next: ahead <= mostUnseen ? queue + ahead : 0, nextProducer };
+	}
 	const high = bytes.readUInt32LE(controlWords.numberHigh * 4) % highBits;
-	return {
-		// The counter may have passed 2^32 since the high bits were stored.
-		next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, near)),
-		nextProducer: bytes.readUInt32LE(controlWords.nextProducer * 4),
-	};
+	// The counter may have passed 2^32 since the high bits were stored.
+	return { next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, queueNumber(queue))), nextProducer };
 }
+
+/** Numbers that a spool can have given since the last that a checkpoint or a record has. */
+const mostUnseen = 2 ** 30;
 
 /**
  * Numbers skipped after a reboot or a loss. Lines written within the last sync interval before a power failure may have
@@ -263,7 +306,7 @@ export const numbersSkipped: number = 2 ** 24;
 
 function renew(fd: number, paths: SpoolPaths): void {
 	const seen = highestNumbers(paths);
-	const before = readCounters(fd, queueNumber(seen.queue));
+	const before = readCounters(fd, seen);
 	const highest = Math.max(seen.queue, before.next - 1);
 	const next = highest <= 0 ? 1 : highest + 1 + numbersSkipped;
 	const nextProducer = Math.max(seen.producer + 1, before.nextProducer, 1) % 2 ** 32;

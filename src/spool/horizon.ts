@@ -53,7 +53,7 @@ export class Horizon {
 		const control = this.#control;
 		const counter = liftQueueNumber(control.load("nextNumber"), this.#reference);
 		let horizon = counter;
-		const slots = control.load("slotsUsed");
+		const slots = control.slotsUsed;
 		const words = control.mapping.words;
 		this.#isHeldUp = false;
 		for (let slot = 0; slot < slots; slot++) {

@@ -20,6 +20,13 @@ export interface UntoldDrops {
 	readonly count: number;
 }
 
+/** What a checkpoint says of lanes. */
+export interface LaneStates {
+	readonly states: readonly ChainState[];
+	/** Whether lanes may have been read that it does not name. */
+	readonly isUncertain: boolean;
+}
+
 export class ProducerReader {
 	readonly number: number;
 	readonly directory: string;
@@ -33,13 +40,15 @@ export class ProducerReader {
 	#slot: number | undefined;
 	#isAlive = true;
 
-	constructor(control: ControlFile, number: number, states: readonly ChainState[], onDamage: (damage: Damage) => void) {
+	constructor(control: ControlFile, number: number, before: LaneStates, onDamage: (damage: Damage) => void) {
 		this.#control = control;
 		this.number = number;
 		this.directory = producerDirectory(control.paths, number);
 		const chain = (lane: Lane): ChainReader => {
-			const state = states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
-			return new ChainReader(this.directory, lane, state?.from ?? this.#start(laneIndex[lane]), state?.nonce, onDamage);
+			const state = before.states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
+			// A lane that a sound checkpoint does not name was never read, whatever the slot says.
+			const start = before.isUncertain ? this.#start(laneIndex[lane]) : chainStart;
+			return new ChainReader(this.directory, lane, state?.from ?? start, state?.nonce, onDamage);
 		};
 		this.chains = [chain("priority"), chain("normal")];
 		this.#delivered = [this.chains[0].position, this.chains[1].position];
@@ -188,7 +197,7 @@ export class ProducerReader {
 }
 
 function findSlot(control: ControlFile, number: number): number | undefined {
-	const slots = control.load("slotsUsed");
+	const slots = control.slotsUsed;
 	for (let slot = 0; slot < slots; slot++) {
 		if (ownerOf(control, slot) === number) return slot;
 	}

@@ -21,6 +21,8 @@ export interface SpoolReaderEvents {
 	readonly onDamage: (damage: Damage) => void;
 	/** `count` records of a producer's lane are missing before the record with this sequence. */
 	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
+	/** A word of the control file was wrong, and is right again. */
+	readonly onMended?: (what: string) => void;
 }
 
 /** What to do after a record: take it and go on, take it and stop, or stop before it. */
@@ -38,6 +40,8 @@ export class SpoolReader {
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
 	readonly #states: readonly ChainState[];
+	/** Whether there may be lanes that were read before and that the checkpoint does not name. */
+	readonly #isUncertain: boolean;
 	/** Highest number read, by lane. */
 	readonly #highest: [number, number];
 	/** The same, of what is delivered. */
@@ -45,13 +49,24 @@ export class SpoolReader {
 	/** The horizon, while priority records below it may wait. */
 	#fixed: QueueNumber | undefined;
 	#lastHorizon: QueueNumber;
+	/** Where the counter stood too low: every number below this one was taken before it was raised. */
+	#raisedTo = 0;
 	#discoveredAt = -1;
 	#livenessAtMs = 0;
 
-	constructor(control: ControlFile, checkpoint: Checkpoint | undefined, events: SpoolReaderEvents) {
+	/** @param isUncertain Whether the checkpoint may be older than what was delivered. */
+	constructor(
+		control: ControlFile,
+		checkpoint: Checkpoint | undefined,
+		events: SpoolReaderEvents,
+		isUncertain: boolean = checkpoint === undefined,
+	) {
+		this.#isUncertain = isUncertain;
 		this.#control = control;
 		this.#events = events;
 		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
+		if (this.#lastHorizon > 0) this.#raiseCounter((this.#lastHorizon - 1) as QueueNumber);
+		if (control.raiseSlotsUsed()) events.onMended?.("slots that have an owner were not looked at");
 		this.#horizon = new Horizon(control, this.#lastHorizon);
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
@@ -95,6 +110,7 @@ export class SpoolReader {
 		if (stopAt !== undefined) {
 			this.#lastHorizon = Math.min(this.#lastHorizon, liftQueueNumber(stopAt, this.#lastHorizon)) as QueueNumber;
 		}
+		this.#lastHorizon = Math.max(this.#lastHorizon, this.#raisedTo) as QueueNumber;
 		this.discover();
 		this.#fixed = this.#lastHorizon;
 		if (this.#readLane(0, this.#lastHorizon, visit) !== "end") return true;
@@ -212,7 +228,8 @@ export class SpoolReader {
 		if (opened === this.#discoveredAt) return;
 		for (const number of producerNumbers(this.#control.paths)) {
 			if (this.#producers.has(number)) continue;
-			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
+			const before = { states: this.#states, isUncertain: this.#isUncertain };
+			this.#producers.set(number, new ProducerReader(this.#control, number, before, this.#events.onDamage));
 		}
 		// Only now: where descriptors run out in between, the rest is met the next time.
 		this.#discoveredAt = opened;
@@ -234,7 +251,8 @@ export class SpoolReader {
 				const record = chain.peek(reference);
 				// The end of a batch that is replayed is not the end of its lane.
 				if (record === undefined && !chain.isLimited) producer.markExhausted(lane, appended);
-				return record !== undefined && record.queue < limit ? record : undefined;
+				if (record === undefined || record.queue < limit || record.queue < this.#raisedTo) return record;
+				return limit !== noLimit && this.#raiseCounter(record.queue) ? record : undefined;
 			};
 			const first = next();
 			if (first === undefined) continue;
@@ -253,6 +271,17 @@ export class SpoolReader {
 			merge.add(source);
 		}
 		return this.#visitAll(merge, lane, visit);
+	}
+
+	/**
+	 * A number that a record has was taken from the counter before the record could be read. Where the counter is not above
+	 * it, the counter is wrong, and nothing holds the record back. Returns whether that was so.
+	 */
+	#raiseCounter(taken: QueueNumber): boolean {
+		if (!this.#control.raiseCounter(taken)) return false;
+		this.#raisedTo = taken + 1;
+		this.#events.onMended?.("the counter of queue numbers stood below a number that was taken");
+		return true;
 	}
 
 	#visitAll(merge: Merge, lane: LaneIndex, visit: Visit): "more" | "stopped" | "end" {

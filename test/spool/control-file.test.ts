@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CheckpointFile } from "../../src/spool/checkpoint.ts";
+import { Quarantine } from "../../src/spool/quarantine.ts";
 import { ControlFile } from "../../src/spool/control-file.ts";
 import {
 	controlBytes,
@@ -57,7 +58,9 @@ function appendAndLeave(cacheDir: string, count: number): number {
 	return producer.number;
 }
 
-const asideOf = (cacheDir: string): string[] => readdirSync(join(cacheDir, "quarantine"));
+/** Names in quarantine, without the reasons beside them. */
+const asideOf = (cacheDir: string): string[] =>
+	readdirSync(join(cacheDir, "quarantine")).filter((name) => !name.endsWith(".reason.json"));
 
 describe("a new spool", () => {
 	it("is private, and its first record gets number 1", () => {
@@ -211,7 +214,9 @@ describe("a damaged control file", () => {
 		expect(control.load("nextNumber")).toBeGreaterThan(5);
 		expect(control.load("nextProducer")).toBe(producer + 1);
 		expect(control.load("reservedKib")).toBe(64);
-		expect(asideOf(cacheDir)).toEqual([expect.stringMatching(/^control-\d+$/)]);
+		expect(asideOf(cacheDir)).toEqual([expect.stringMatching(/-control$/)]);
+		const [kept] = new Quarantine(join(cacheDir, "quarantine")).list();
+		expect(kept?.reason).toMatch(/^the control file is damaged: it (does not start with|says it has|has) /);
 	});
 
 	it("is refused while a producer lives, and replaced when it has ended", async () => {

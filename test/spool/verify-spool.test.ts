@@ -262,7 +262,7 @@ test("files that are none of the lane's segments are told", () => {
 			expect.arrayContaining([
 				["segment", "normal-90.seg", expect.stringContaining("another producer (2)")],
 				["segment", "normal-91.seg", "it is a symbolic link"],
-				["segment", "normal-92.seg", "it is no regular file"],
+				["segment", "normal-92.seg", "it is a directory"],
 				["segment", "normal-93.seg", "its header is no valid one"],
 				["segment", "normal-95.seg", expect.stringContaining("another life of the spool")],
 			]),
