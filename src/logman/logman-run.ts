@@ -123,6 +123,7 @@ export class LogmanRun {
 
 	close(): void {
 		this.#alarm.close();
+		this.#damages.settle();
 		this.#producer?.close();
 		this.#reader.close();
 		this.#delivery.sink.close();
@@ -192,6 +193,7 @@ export class LogmanRun {
 		if (this.#delivery.isPending) this.#delivery.finish();
 		this.#batch.clear();
 		const { hasMore, failure } = this.#readBatch();
+		this.#damages.settle();
 		const { records, unusable } = this.#batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
@@ -275,7 +277,9 @@ export class LogmanRun {
 
 	/** Removes what producers left that are dead and whose lines are all delivered. */
 	#retireFinished(): void {
-		for (const { producer, count } of this.#reader.retire()) {
+		const drops = this.#reader.retire();
+		this.#damages.settle();
+		for (const { producer, count } of drops) {
 			this.#errors.report({
 				what: "tell of dropped records",
 				error: `Producer ${producer} dropped ${count} records (spool full or lane closed) and ended before it could say so.`,
@@ -326,6 +330,7 @@ export class LogmanRun {
 			return "on";
 		});
 		if (batch.unusable.length > 0) this.#damages.setAside(batch.unusable);
+		this.#damages.settle();
 		this.#delivery.recover(batch, before.outputs);
 	}
 

@@ -18,6 +18,8 @@ import { type SegmentIdentity, SegmentReader } from "./segment-reader.ts";
 
 /** So many records are looked at behind one that leaves out others. */
 const maxLookAhead = 64;
+/** And so many stretches without a record are passed over in that. */
+const maxSearches = 2;
 
 /** So many segments in a row are looked for without a link or a header that leads to them. */
 const maxLostLinks = 8;
@@ -289,9 +291,12 @@ export class ChainReader {
 	 */
 	#isMisplaced(segment: SegmentReader, length: number, sequence: number): boolean {
 		let at = this.#offset + length;
+		let searches = 0;
 		for (let steps = 0; steps < maxLookAhead; steps++) {
-			const found = segment.recordAt(at);
-			const next = found === 0 ? segment.search(at) : at;
+			const isRecord = segment.recordAt(at) !== 0;
+			// Behind a copy there is what is left of the record that it lies on.
+			if (!isRecord) searches += 1;
+			const next = isRecord ? at : searches <= maxSearches ? segment.search(at) : undefined;
 			if (next === undefined) return false;
 			const header = segment.inChunk(next);
 			if (segment.chunk[header + recordHeader.kind] === recordKinds.log) {

@@ -19,8 +19,8 @@ const maxCopyBytes = 1024 * 1024;
 export type SegmentIdentity = Omit<SegmentHeader, "nonce" | "sizeBytes"> & { readonly nonce: number | undefined };
 
 /**
- * Searching for valid records behind damage gives up after it has read and summed so much, in one reading of a segment:
- * hostile lengths must not cost hours.
+ * Searching for valid records behind damage gives up after it has passed over and summed so much in vain, in one reading of
+ * a segment: hostile lengths must not cost hours.
  */
 export const maxSearchBytes: number = 64 * 1024 * 1024;
 
@@ -38,8 +38,8 @@ export class SegmentReader {
 	readonly #seed: number;
 	#start = 0;
 	#end = 0;
-	/** Bytes read and summed: what looking for records has cost. */
-	#costBytes = 0;
+	/** Bytes passed over and summed in vain: what looking for records where none are has cost. */
+	#wastedBytes = 0;
 	/** What it may cost at most before searching ends. */
 	#searchUntilCost: number;
 	/** Bytes of definitions and call sites that may still be read. */
@@ -147,7 +147,8 @@ export class SegmentReader {
 	search(offset: number): number | undefined {
 		for (let at = offset + 8; at + recordHeaderBytes <= this.#sizeBytes; at += 8) {
 			if (this.recordAt(at) !== 0) return at;
-			if (this.#costBytes > this.#searchUntilCost) return undefined;
+			this.#wastedBytes += 8;
+			if (this.#wastedBytes > this.#searchUntilCost) return undefined;
 		}
 		return undefined;
 	}
@@ -195,26 +196,29 @@ export class SegmentReader {
 
 	/** What reading the whole file once costs is no search. */
 	#nextSearchLimit(): number {
-		return this.#costBytes + Math.min(this.#sizeBytes, maxSearchBytes) * 2 + maxSearchBytes;
+		return this.#wastedBytes + Math.min(this.#sizeBytes, maxSearchBytes) * 2 + maxSearchBytes;
 	}
 
 	#textAt(offset: number, kind: number): string | undefined {
-		if (offset % 8 !== 0 || offset < segmentHeaderBytes || this.recordAt(offset) === 0) return undefined;
+		if (offset % 8 !== 0 || offset < segmentHeaderBytes) return undefined;
+		const length = this.lengthAt(offset);
+		// Asked before the sum over it, which costs time, and the text, which costs memory.
+		if (length <= 0 || length > this.#textBytesLeft) return undefined;
+		this.#textBytesLeft -= length;
+		if (this.recordAt(offset) === 0) return undefined;
 		const at = this.inChunk(offset);
 		if (this.chunk[at + recordHeader.kind] !== kind) return undefined;
 		const start = at + recordHeaderBytes;
-		const textBytes = this.chunk.readUInt32LE(at + recordHeader.messageBytes);
-		if (textBytes > this.#textBytesLeft) return undefined;
-		this.#textBytesLeft -= textBytes;
-		return this.chunk.toString("utf8", start, start + textBytes);
+		return this.chunk.toString("utf8", start, start + this.chunk.readUInt32LE(at + recordHeader.messageBytes));
 	}
 
 	#isValidAt(offset: number, length: number): boolean {
 		if (!isPlausibleLength(length, offset, this.#sizeBytes)) return false;
 		// The header alone tells most of what is no record, and is in the chunk already.
-		if (!partsFit(this.words, this.inChunk(offset), length) || !this.#has(offset, length)) return false;
-		this.#costBytes += length;
-		return isRecord(this.words, this.inChunk(offset), length, this.#seed);
+		if (!partsFit(this.words, this.inChunk(offset), length)) return false;
+		const isValid = this.#has(offset, length) && isRecord(this.words, this.inChunk(offset), length, this.#seed);
+		if (!isValid) this.#wastedBytes += length;
+		return isValid;
 	}
 
 	/** Makes sure that the bytes are in the chunk. */
@@ -232,7 +236,6 @@ export class SegmentReader {
 		const bytesRead = this.#descriptor.read(this.chunk, offset);
 		this.#start = offset;
 		this.#end = offset + bytesRead;
-		this.#costBytes += bytesRead;
 		return bytesRead >= length;
 	}
 }
