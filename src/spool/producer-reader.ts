@@ -175,6 +175,8 @@ export class ProducerReader {
 	#isExhausted(lane: LaneIndex): boolean {
 		const seen = this.#exhaustedAt[lane];
 		if (seen === undefined || !this.#isAlive) return seen !== undefined;
+		// Its slot went to another one, so it is dead: nothing counts any more what it had committed before.
+		if (!this.#ownsSlot() && !this.checkAlive()) return false;
 		// A producer that died in an append has committed more, perhaps, than it has counted.
 		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane);
 	}
