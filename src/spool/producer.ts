@@ -35,7 +35,7 @@ import {
 	recordKinds,
 } from "./record-codec.ts";
 import type { Segment } from "./segment.ts";
-import { SegmentChain } from "./segment-chain.ts";
+import { firstSegmentBytes, maxSegmentBytes, SegmentChain } from "./segment-chain.ts";
 import { define, writeEnd } from "./unnumbered-record.ts";
 
 export interface ProducerOptions {
@@ -43,6 +43,11 @@ export interface ProducerOptions {
 	readonly cacheDir: string;
 	/** Disk that all segments of the spool may take together, in bytes. @default 1 GiB */
 	readonly maxSpoolBytes?: number;
+	/**
+	 * Sizes of segments, multiples of 4096: of a lane's first one, and the one up to which they grow. Only tests set them.
+	 * @default [firstSegmentBytes, maxSegmentBytes]
+	 */
+	readonly segmentBytes?: readonly [first: number, most: number];
 }
 
 /** What one call logs, as the spool keeps it. Absent texts are "". */
@@ -86,7 +91,7 @@ export class Producer {
 	#closed = false;
 	#maintenance: NodeJS.Timeout | undefined;
 
-	private constructor(control: ControlFile, number: number, alive: FileLock, slot: number, maxSpoolBytes: number) {
+	private constructor(control: ControlFile, number: number, alive: FileLock, slot: number, options: ProducerOptions) {
 		this.control = control;
 		this.number = number;
 		this.#alive = alive;
@@ -99,7 +104,8 @@ export class Producer {
 			producer: number,
 			nonce,
 			slotWord: this.#slotWord,
-			maxSpoolBytes,
+			maxSpoolBytes: options.maxSpoolBytes ?? defaultMaxSpoolBytes,
+			segmentBytes: options.segmentBytes ?? ([firstSegmentBytes, maxSegmentBytes] as const),
 		};
 		this.#chains = [new SegmentChain("priority", owner), new SegmentChain("normal", owner)];
 	}
@@ -133,7 +139,7 @@ export class Producer {
 			);
 		}
 		writeWhole("producer.say", alive.fd, Buffer.from(`slot ${slot}\npid ${process.pid}\nthread ${threadId}\n`));
-		const producer = new Producer(control, number, alive, slot, options.maxSpoolBytes ?? defaultMaxSpoolBytes);
+		const producer = new Producer(control, number, alive, slot, options);
 		control.add("producersOpened", 1);
 		return producer;
 	}

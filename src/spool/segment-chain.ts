@@ -35,6 +35,8 @@ export interface ChainOwner {
 	/** First word of the producer's slot. */
 	readonly slotWord: number;
 	readonly maxSpoolBytes: number;
+	/** Sizes of segments, multiples of 4096: of a lane's first one, and the one up to which they grow. */
+	readonly segmentBytes: readonly [first: number, most: number];
 }
 
 export class SegmentChain {
@@ -45,12 +47,13 @@ export class SegmentChain {
 	#current: Segment | undefined;
 	#prepared: Segment | undefined;
 	#index = 0;
-	#nextBytes: number = firstSegmentBytes;
+	#nextBytes: number;
 	#begunMs = 0;
 
 	constructor(lane: Lane, owner: ChainOwner) {
 		this.lane = lane;
 		this.#owner = owner;
+		this.#nextBytes = owner.segmentBytes[0];
 	}
 
 	/** The segment being written; `undefined` before the first record. */
@@ -86,7 +89,7 @@ export class SegmentChain {
 	advance(segment: Segment): void {
 		const nowMs = Date.now();
 		if (this.#current !== undefined && nowMs - this.#begunMs < quickFillMs) {
-			this.#nextBytes = Math.min(this.#nextBytes * 4, maxSegmentBytes);
+			this.#nextBytes = Math.min(this.#nextBytes * 4, this.#owner.segmentBytes[1]);
 		}
 		this.#begunMs = nowMs;
 		this.#index = segment.index;
@@ -153,7 +156,7 @@ export class SegmentChain {
 
 	#make(needed: number, force: boolean): Segment {
 		const wanted = Math.max(this.#nextBytes, roundUp(needed));
-		for (const sizeBytes of new Set([wanted, Math.max(firstSegmentBytes, roundUp(needed))])) {
+		for (const sizeBytes of new Set([wanted, Math.max(this.#owner.segmentBytes[0], roundUp(needed))])) {
 			if (!force && !this.#fits(sizeBytes)) continue;
 			return this.#create(sizeBytes);
 		}
