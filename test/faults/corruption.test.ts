@@ -13,6 +13,7 @@ import { corruptionMatrix } from "../fixtures/faults/corruption-matrix.ts";
 import { judge } from "../fixtures/faults/corruption-oracle.ts";
 import type { SpoolDamage } from "../fixtures/faults/spool-damage.ts";
 import { SpoolSample } from "../fixtures/faults/spool-sample.ts";
+import { startFixture } from "../fixture-process.ts";
 import { repeatableRandom } from "../spool/spool-records.ts";
 import { testSeed } from "../test-seed.ts";
 
@@ -61,6 +62,28 @@ test("the sample itself is whole, and delivered to the last line", async () => {
 	expect(new Set(ids).size).toBe(ids.length);
 	expect(sample.halfLine).not.toBe("");
 	expect([...corruptionMatrix(sample).keys()]).toEqual(kinds);
+});
+
+test("files that shrink, grow, are replaced and go away while they are read add no line and alter none", async () => {
+	const known = new Set(sample.lines.values());
+	const withoutSite = new Set(
+		[...known].map((line) => line.replace("src/app.ts:12", "-").replace('"file":"src/app.ts:12",', "")),
+	);
+	for (let round = 0; round < (isLong ? 100 : 4); round++) {
+		sample.place(sample.files);
+		const changer = startFixture("faults/file-changer", sample.cacheDir, String(testSeed()));
+		await changer.line();
+		const examined = await runner.examine();
+		await changer.kill();
+		expect(examined, runner.said).toBeDefined();
+		expect([examined?.verify.message, examined?.first.message, examined?.second.message]).toEqual([
+			undefined,
+			undefined,
+			undefined,
+		]);
+		const strange = sample.linesNow().filter((line) => !known.has(line) && !withoutSite.has(line));
+		expect(strange.filter((line) => line !== sample.halfLine)).toEqual([]);
+	}
 });
 
 describe.each(kinds)("damage: %s", (kind) => {
