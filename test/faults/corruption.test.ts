@@ -81,7 +81,9 @@ test("files that shrink, grow, are replaced and go away while they are read add 
 			undefined,
 			undefined,
 		]);
-		const strange = sample.linesNow().filter((line) => !known.has(line) && !withoutSite.has(line));
+		// What was not to be read at one moment and was there at the next one comes late, and says so.
+		const lines = sample.linesNow().map((line) => line.replace(/,"late":true(?=[,}])| \{"late":true\}$/, ""));
+		const strange = lines.filter((line) => !known.has(line) && !withoutSite.has(line));
 		expect(strange.filter((line) => line !== sample.halfLine)).toEqual([]);
 	}
 });
