@@ -5,7 +5,7 @@
 
 import { LineBuffer } from "../line/line-buffer.ts";
 import { rendererFor } from "../line/renderer.ts";
-import type { LogRecord } from "../spool/log-record.ts";
+import type { LoggerDefinition, LogRecord } from "../spool/log-record.ts";
 
 /** A batch ends after so many bytes of lines, or so many records: it bounds memory and the time until the next look. */
 const maxBytes = 2 * 1024 * 1024;
@@ -13,9 +13,18 @@ const maxRecords = 32 * 1024;
 /** Buffers kept for the next batch. */
 const maxSpareBuffers = 32;
 
+/** What goes to one output. */
+export interface OutputLines {
+	readonly lines: LineBuffer;
+	/** How many records that are. */
+	records: number;
+	/** The last record's: how lines of this output look. */
+	definition: LoggerDefinition;
+}
+
 export class Batch {
 	/** Lines by path of the output, in the order of each output's first line. */
-	readonly lines: Map<string, LineBuffer> = new Map();
+	readonly outputs: Map<string, OutputLines> = new Map();
 	/** Records without a usable output, as text with their reason. */
 	readonly unusable: string[] = [];
 	readonly #spare: LineBuffer[] = [];
@@ -34,31 +43,34 @@ export class Batch {
 			this.unusable.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart));
 			this.#bytes += record.fieldsStart - record.messageStart;
 		} else {
-			const buffer = this.#bufferFor(output);
-			const before = buffer.length;
-			rendererFor(record.definition)(record, buffer);
-			this.#bytes += buffer.length - before;
+			const { lines } = this.#outputFor(record.definition);
+			const before = lines.length;
+			rendererFor(record.definition)(record, lines);
+			this.#bytes += lines.length - before;
 		}
 		return this.#bytes >= maxBytes || this.#records >= maxRecords ? "last" : "on";
 	}
 
 	/** Empties the batch for the next one. */
 	clear(): void {
-		for (const buffer of this.lines.values()) {
-			buffer.clear();
-			if (this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
+		for (const { lines } of this.outputs.values()) {
+			lines.clear();
+			if (this.#spare.length < maxSpareBuffers) this.#spare.push(lines);
 		}
-		this.lines.clear();
+		this.outputs.clear();
 		this.unusable.length = 0;
 		this.#bytes = this.#records = 0;
 	}
 
-	#bufferFor(output: string): LineBuffer {
-		let buffer = this.lines.get(output);
-		if (buffer === undefined) {
-			buffer = this.#spare.pop() ?? new LineBuffer({ initialBytes: 8 * 1024, maxKeptBytes: 4 * 1024 * 1024 });
-			this.lines.set(output, buffer);
+	#outputFor(definition: LoggerDefinition): OutputLines {
+		let output = this.outputs.get(definition.output);
+		if (output === undefined) {
+			const lines = this.#spare.pop() ?? new LineBuffer({ initialBytes: 8 * 1024, maxKeptBytes: 4 * 1024 * 1024 });
+			output = { lines, records: 0, definition };
+			this.outputs.set(definition.output, output);
 		}
-		return buffer;
+		output.records += 1;
+		output.definition = definition;
+		return output;
 	}
 }

@@ -141,4 +141,14 @@ export class Damages implements SpoolReaderEvents {
 			),
 		});
 	}
+
+	readonly onSuspect = (producer: number): void => {
+		this.#errors.report({
+			what: "wait for a producer; it is passed over",
+			error: new PylogError(
+				"PYLOG_SPOOL_DAMAGED",
+				`Producer ${producer} shows bounds in its slot that no append stores: it is broken, or hostile.`,
+			),
+		});
+	};
 }

@@ -42,11 +42,13 @@ export function lookAtSlots(fd: number, newest: Slot | undefined): readonly Slot
 	const slotBytes = newest?.slotBytes ?? firstSlotBytes;
 	return [0, slotBytes].map((offset) => {
 		const generation = readSlot(fd, offset)?.generation;
-		if (generation !== undefined) return { offset, generation, isTorn: false, damage: undefined };
+		// A copy of the first slot is no state of its own: what stood there is lost.
+		const isCopy = offset > 0 && generation === readSlot(fd, 0)?.generation;
+		if (generation !== undefined && !isCopy) return { offset, generation, isTorn: false, damage: undefined };
 		const isTorn = isTornWrite(fd, offset, newest);
 		const bytes = isTorn ? undefined : contentOf(fd, offset, slotBytes);
 		const isEmpty = bytes === undefined || bytes.length === 0;
-		return { offset, generation, isTorn, damage: isEmpty ? undefined : { offset, bytes } };
+		return { offset, generation: undefined, isTorn, damage: isEmpty ? undefined : { offset, bytes } };
 	});
 }
 

@@ -29,8 +29,8 @@ export interface Slot {
 
 /** The bytes of a slot. */
 export function encodeSlot(checkpoint: Checkpoint, generation: number, slotBytes: number): Buffer {
-	const { horizon, delivered, chains, outputs, parked, unsynced } = checkpoint;
-	const json = Buffer.from(JSON.stringify({ outputs, parked, unsynced }));
+	const { horizon, delivered, chains, outputs, parked, unsynced, dropped } = checkpoint;
+	const json = Buffer.from(JSON.stringify({ outputs, parked, unsynced, dropped }));
 	const chainBytes = chains.length * chainStateWords * 4;
 	const bytes = Buffer.alloc(checkpointHeaderBytes + chainBytes + json.length);
 	bytes.writeUInt32LE(checkpointMagic, checkpointHeader.magic);
@@ -119,8 +119,7 @@ export function readSlotHeader(fd: number, at: number): SlotHeader | undefined {
 function isSound({ slotBytes, generation, totalBytes }: SlotHeader, at: number): boolean {
 	if (slotBytes < firstSlotBytes || slotBytes > maxSlotBytes || (slotBytes & (slotBytes - 1)) !== 0) return false;
 	if (totalBytes > slotBytes || (at !== 0 && at !== slotBytes)) return false;
-	// Each generation has its own slot.
-	return Number.isSafeInteger(generation) && generation > 0 && generation % 2 === (at === 0 ? 0 : 1);
+	return Number.isSafeInteger(generation) && generation > 0;
 }
 
 /** From this size on the checksum is looked at in small pieces, before there is memory for the whole. */

@@ -34,8 +34,26 @@ export interface OutputState {
 	readonly tail: number;
 	/** Bytes of this batch that went elsewhere before `target` was chosen. */
 	readonly skippedBytes: number;
+	/** When that was, as `Date.now()` tells; not there in checkpoints of earlier versions. */
+	readonly atMs?: number;
+	/** What precedes the batch's lines: the end of somebody else's line, or a line that tells of dropped ones. */
+	readonly lead?: string;
 	/** For lines that come back from a parked file: the range of it. */
 	readonly parked?: { readonly from: number; readonly to: number };
+}
+
+/** A file that lines went to; inode and device are 0 where they are not known. */
+export interface UnsyncedFile {
+	readonly path: string;
+	readonly device: number;
+	readonly inode: number;
+}
+
+/** Records that were dropped because `parked/` had no room. */
+export interface ParkedDrops {
+	readonly count: number;
+	/** The line that is to stand where they are missing. */
+	readonly notice: string;
 }
 
 export interface Checkpoint {
@@ -49,5 +67,7 @@ export interface Checkpoint {
 	/** Bytes already brought back, by path of a parked output. */
 	readonly parked: Readonly<Record<string, number>>;
 	/** Files with bytes that are not known to be on disk. */
-	readonly unsynced: readonly string[];
+	readonly unsynced: readonly UnsyncedFile[];
+	/** What was dropped of parked outputs and is not told of yet, by path. */
+	readonly dropped?: Readonly<Record<string, ParkedDrops>>;
 }

@@ -44,6 +44,8 @@ export const controlWords = {
 	flushWanted: 65,
 	/** Set to make the logman drain and leave. */
 	stopWanted: 66,
+	/** 1 while the logman stores into the slots of producers. */
+	telling: 67,
 } as const;
 
 export const slotsStartByte = 1024;
@@ -72,3 +74,6 @@ export const slotWords = {
 	/** Dropped records that a line in the log tells of. */
 	dropsTold: 11,
 } as const;
+
+/** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
+export const highBits: number = 2 ** 21;

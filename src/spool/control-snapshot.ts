@@ -34,6 +34,8 @@ export interface ControlSnapshot {
 	/** Why no process could use the file as it is; `undefined` for a sound one. The rest means little then. */
 	readonly problem: string | undefined;
 	readonly version: number;
+	/** Whether it was written in another version of the format: nothing else of it is known then. */
+	readonly isOtherVersion: boolean;
 	/** When it was made, milliseconds since the Unix epoch. */
 	readonly createdMs: number;
 	readonly isOfThisBoot: boolean;
@@ -54,9 +56,11 @@ export function readControl(path: string): ControlSnapshot | undefined {
 	const { sizeBytes, problem } = readStart(path, bytes);
 	if (problem === undefined && bytes.every((byte) => byte === 0)) return undefined;
 	const isOfThisBoot = bytes.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
+	const found = findControlProblem(bytes, sizeBytes);
 	return {
-		problem: problem ?? findControlProblem(bytes, sizeBytes)?.what,
+		problem: problem ?? found?.what,
 		version: bytes.readUInt32LE(controlHeader.version),
+		isOtherVersion: found?.version !== undefined,
 		createdMs: bytes.readDoubleLE(controlHeader.createdMs),
 		isOfThisBoot,
 		slots: isOfThisBoot ? readSlots(bytes) : [],

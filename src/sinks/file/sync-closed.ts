@@ -1,0 +1,34 @@
+/** Brings a file to the disk that is not open for writing. */
+
+import { close, constants, fstat, open } from "node:fs";
+import { promisify } from "node:util";
+import { syncDataSoon } from "../../platform/durable-file.ts";
+import { systemCode } from "../../shared/errors.ts";
+import type { FileIdentity } from "./output-file.ts";
+
+const openSoon = promisify(open);
+const fstatSoon = promisify(fstat);
+const closeSoon = promisify(close);
+
+/**
+ * @param wanted Which file it must be; whatever it is, where its inode is 0.
+ * @returns `false` where no file, or another one, is at `path`.
+ * @throws what the file system says
+ */
+export async function syncClosed(path: string, wanted: FileIdentity): Promise<boolean> {
+	let fd: number;
+	try {
+		fd = await openSoon(path, constants.O_RDONLY | constants.O_NONBLOCK);
+	} catch (error) {
+		if (systemCode(error) === "ENOENT") return false;
+		throw error;
+	}
+	try {
+		const stats = await fstatSoon(fd);
+		if (wanted.inode !== 0 && (stats.ino !== wanted.inode || stats.dev !== wanted.device)) return false;
+		if (stats.isFile()) await syncDataSoon("output.sync-closed", fd);
+		return true;
+	} finally {
+		await closeSoon(fd);
+	}
+}
