@@ -3,7 +3,7 @@
  * lives.
  */
 
-import { statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { removeIfThere, removeTree } from "../platform/durable-file.ts";
 import { isLocked } from "../platform/file-lock.ts";
 import { announceStore } from "../platform/step.ts";
@@ -156,11 +156,13 @@ export class ProducerReader {
 		this.close();
 		const count = this.#load(slotWords.dropped) - this.#load(slotWords.dropsTold);
 		for (const path of segmentFiles(this.directory)) {
-			const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+			const stats = lstatSync(path, { throwIfNoEntry: false });
+			// Anything else was never counted, and goes with the folder.
+			if (stats?.isFile() !== true) continue;
 			removeIfThere("producer.retire-segment", path);
 			// One by one: a death in between leaves one segment counted, and ReservedSpace has less to find.
 			announceStore("producer.give-back-space");
-			this.#control.add("reservedKib", -sizeBytes / 1024);
+			this.#control.add("reservedKib", -stats.size / 1024);
 		}
 		removeTree("producer.retire", this.directory);
 		announceStore("producer.free-slot");

@@ -196,8 +196,7 @@ export class SegmentChain {
 		try {
 			const segment = this.#findPrepared(needed) ?? this.#findFree(needed) ?? this.#make(needed, force);
 			if (segment !== undefined) return segment;
-			cause =
-				this.#owner.room.takenKib * 1024 + this.#firstBytes > this.#owner.room.limitBytes ? "limit" : "disk";
+			cause = this.#owner.room.takenKib * 1024 + this.#firstBytes > this.#owner.room.limitBytes ? "limit" : "disk";
 		} catch (error) {
 			const code = systemCode(error) ?? (error instanceof PylogError ? error.code : undefined);
 			if (code === undefined) throw error;

@@ -18,7 +18,7 @@ const seconds = process.env["PYLOG_FAULTS"] === "long" ? 300 : 5;
 test(
 	"a spool damaged at random loses what was damaged, and no more",
 	async () => {
-		const { ok, line, details } = await corruption.run({ seconds, seed: testSeed() });
+		const { ok, line, details } = await corruption.run({ seconds, seed: testSeed() }, new AbortController().signal);
 		console.info(line);
 		expect(details, line).toEqual([]);
 		expect(ok).toBe(true);

@@ -4,13 +4,13 @@
  * PYLOG_FAULTS=long takes minutes; PYLOG_TEST_SEED repeats a run. What once failed is in `failing-seeds.json`, as fast-check
  * prints it (seed, path, and the replayPath of its commands), and is tried again each time.
  */
+import { passTime } from "./clock.ts";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { LaneIndex } from "../../src/shared/lane.ts";
 import { testSeed } from "../test-seed.ts";
-import { passTime } from "./clock.ts";
 import { Append, Deliver, DieInAppend, HandOn, Leave, Open, Retire, SetLane, StopInAppend } from "./spool-commands.ts";
 import { SpoolModel } from "./spool-model.ts";
 import { type Crash, crashes, SpoolUnderTest } from "./spool-under-test.ts";

@@ -201,7 +201,7 @@ describe("a damaged control file", () => {
 		["another slot count", (bytes) => void bytes.writeUInt32LE(17, controlHeader.slotCount)],
 		["its end missing", (bytes) => bytes.subarray(0, controlBytes - 1)],
 		["all but its magic missing", (bytes) => bytes.subarray(0, 8)],
-		["half its magic missing", (bytes) => bytes.subarray(0, 3)],
+		["half its magic overwritten", (bytes) => void bytes.fill("x", 4, 8)],
 		["something behind its end", (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])],
 		["garbage in its place", (bytes) => Buffer.alloc(bytes.length, "garbage")],
 	];
@@ -217,6 +217,16 @@ describe("a damaged control file", () => {
 		expect(asideOf(cacheDir)).toEqual([expect.stringMatching(/-control$/)]);
 		const [kept] = new Quarantine(join(cacheDir, "quarantine")).list();
 		expect(kept?.reason).toMatch(/^the control file is damaged: it (does not start with|says it has|has) /);
+	});
+
+	it("of which only half the magic is there counts as unfinished, and numbering goes on above all seen", () => {
+		const cacheDir = temporaryDirectory();
+		const producer = appendAndLeave(cacheDir, 5);
+		change(cacheDir, (bytes) => bytes.subarray(0, 3));
+		const control = open(cacheDir);
+		expect(control.load("nextNumber")).toBeGreaterThan(5);
+		expect(control.load("nextProducer")).toBe(producer + 1);
+		expect(asideOf(cacheDir)).toEqual([]);
 	});
 
 	it("is refused while a producer lives, and replaced when it has ended", async () => {
