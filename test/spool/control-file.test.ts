@@ -219,7 +219,8 @@ describe("a damaged control file", () => {
 		expect(kept?.reason).toMatch(/^the control file is damaged: it (does not start with|says it has|has) /);
 	});
 
-	it("of which only half the magic is there counts as unfinished, and numbering goes on above all seen", () => {
+	// What a power failure leaves of one that was being made.
+	it("with half its magic is unfinished: it is made in its place, and numbering goes on above all seen", () => {
 		const cacheDir = temporaryDirectory();
 		const producer = appendAndLeave(cacheDir, 5);
 		change(cacheDir, (bytes) => bytes.subarray(0, 3));
