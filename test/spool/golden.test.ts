@@ -49,7 +49,7 @@ it("a spool of format version 1 is read as it was written, from its checkpoint o
 		{ path: "/logs/app.log", target: "/logs/app.log", device: 1, inode: 2, sizeBytes: 3, tail: 4, skippedBytes: 0 },
 	]);
 	expect(checkpoint?.parked).toEqual({ "/logs/other.log": 17 });
-	// It had paths only.
+	// A path alone stands there; which file it was, was not noted then.
 	expect(checkpoint?.unsynced).toEqual([{ path: "/logs/app.log", device: 0, inode: 0 }]);
 
 	const begun: ReadRecord[] = [];
