@@ -6,18 +6,18 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { truncate } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
-import { openOwnedFile } from "../platform/owned-files.ts";
+import { openOwnedFile, readPlainFile } from "../platform/owned-files.ts";
 import { PylogError } from "../shared/errors.ts";
 import { ControlFile } from "../spool/control-file.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import { isLeaseHeld, leaseHeld, leaseHolder } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
-import { cacheDirRule, idleExitRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
+import { cacheDirRule, idleExitRule, rootsRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
 
 /** What the new process is told, as JSON in its arguments. */
 export interface LogmanProcessOptions extends StartLogmanOptions {
@@ -30,13 +30,21 @@ export interface StartLogmanOptions {
 	readonly cacheDir?: string | undefined;
 	/** Leave after so many milliseconds without producers and with an empty queue. @default never */
 	readonly idleExitMs?: number | undefined;
+	/** Write only to files below these directories; lines for others go to `quarantine/`. @default any file */
+	readonly roots?: readonly string[] | undefined;
 	/** When files are brought to the disk. `flush()` always is at once. @default "interval" */
 	readonly sync?: SyncMode | undefined;
 	/** Milliseconds, from 1 to 3,600,000. @default 500 */
 	readonly syncIntervalMs?: number | undefined;
 }
 
-const rules = { cacheDir: cacheDirRule, idleExitMs: idleExitRule, sync: syncRule, syncIntervalMs: syncIntervalRule };
+const rules = {
+	cacheDir: cacheDirRule,
+	idleExitMs: idleExitRule,
+	roots: rootsRule,
+	sync: syncRule,
+	syncIntervalMs: syncIntervalRule,
+};
 
 /** A logman that runs in a process of its own. */
 export interface LogmanHandle {
@@ -50,6 +58,7 @@ export interface LogmanHandle {
 export const startingLockFd = 3;
 const readyTimeoutMs = 15_000;
 const lookIntervalMs = 5;
+const maxSaidBytes = 64 * 1024;
 
 /**
  * Starts a logman for `cacheDir` and waits until it holds the lease. It outlives this process until it is stopped, or
@@ -140,7 +149,7 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 			stdio: ["ignore", "ignore", errorsFd, lock.fd],
 		});
 		child.on("error", () => lock.release());
-		return { process: child, errors: () => readFileSync(said, "utf8").trim() };
+		return { process: child, errors: () => (readPlainFile(said, maxSaidBytes) ?? "").trim() };
 	} finally {
 		if (errorsFd !== undefined) closeSync(errorsFd);
 		lock.closeOnly();

@@ -6,14 +6,15 @@
  *     parked/<hash>.log    the lines, as they will stand in the file
  */
 
-import { closeSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { removeIfThere, rename, writeWhole } from "../platform/durable-file.ts";
-import { openOwnedFile } from "../platform/owned-files.ts";
+import { openOwnedFile, readPlainFile } from "../platform/owned-files.ts";
 import { parkedFile } from "../spool/parked-file.ts";
 
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
+const maxNoteBytes = 64 * 1024;
 
 export interface ParkedOutput {
 	/** The output itself. */
@@ -38,7 +39,8 @@ export class ParkedOutputs {
 	 * Finds what a logman before this one parked.
 	 *
 	 * @param broughtBack Bytes that are in their output already, by output, from the checkpoint.
-	 * @throws the file system's error: a note that can't be read now must not be passed over.
+	 * @throws the file system's error: a note that can't be read now must not be passed over. PYLOG_SPOOL_UNSAFE where
+	 *   something else than a file of our own stands in a parked file's place.
 	 */
 	restore(broughtBack: Readonly<Record<string, number>>): void {
 		const names = readdirSync(this.#folder);
@@ -71,7 +73,9 @@ export class ParkedOutputs {
 		const note = noteOf(file);
 		// Without a note nothing waits: lines in such a file are in the output already.
 		removeIfThere("parked.clear", file);
-		const fd = openOwnedFile("parked.create-note", `${note}.new`, "missing");
+		// What a death left, or somebody planted: a link itself goes, and nothing behind it.
+		removeIfThere("parked.clear-draft", `${note}.new`);
+		const fd = openOwnedFile("parked.create-note", `${note}.new`, "exclusive");
 		try {
 			writeWhole("parked.note", fd, Buffer.from(JSON.stringify({ path })), 0);
 		} finally {
@@ -113,10 +117,14 @@ export class ParkedOutputs {
 	/** A note alone is what a death in the middle of parking or releasing leaves: nothing waits. */
 	#restore(path: string, broughtBack: number): void {
 		const file = parkedFile(this.#folder, path);
-		const sizeBytes = statSync(file, { throwIfNoEntry: false })?.size;
+		const sizeBytes = lstatSync(file, { throwIfNoEntry: false })?.size;
 		if (sizeBytes === undefined) removeIfThere("parked.remove-lone-note", noteOf(file));
 		// A shorter one is younger than the checkpoint, and nothing of it is brought back.
-		else this.#add(path, broughtBack <= sizeBytes ? broughtBack : 0);
+		else {
+			// Lines are appended to it: it must be a file of ours, and no other's by a link.
+			closeSync(openOwnedFile("parked.open", file, "missing"));
+			this.#add(path, broughtBack <= sizeBytes ? broughtBack : 0);
+		}
 	}
 
 	#add(path: string, broughtBack: number): ParkedOutput {
@@ -132,7 +140,7 @@ function noteOf(file: string): string {
 }
 
 function readPath(note: string): string | undefined {
-	const text = readFileSync(note, "utf8");
+	const text = readPlainFile(note, maxNoteBytes) ?? "";
 	try {
 		const value = JSON.parse(text) as { path?: unknown };
 		return typeof value.path === "string" ? value.path : undefined;

@@ -13,11 +13,11 @@
  * `slotBytes` is in the header; a state that does not fit makes a new file with larger slots, renamed into place.
  */
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { removeIfThere, rename, syncData, writeWhole } from "../platform/durable-file.ts";
-import { openOwnedFile } from "../platform/owned-files.ts";
+import { openOwnedFile, openPlainFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
-import { PylogError, systemCode } from "../shared/errors.ts";
+import { PylogError } from "../shared/errors.ts";
 import { checkpointHeaderBytes, firstSlotBytes } from "./checkpoint-layout.ts";
 import { type Checkpoint, encodeSlot, readExactly, readNewest, readSlot, type Slot } from "./checkpoint-slot.ts";
 
@@ -25,12 +25,13 @@ export type { ChainPosition, ChainState, Checkpoint, OutputState } from "./check
 
 /** The newest valid checkpoint of a file; `undefined` where there is none. Reads only. */
 export function readCheckpoint(path: string): Checkpoint | undefined {
-	let fd: number;
+	let fd: number | undefined;
 	try {
-		fd = openSync(path, "r");
+		fd = openPlainFile(path);
 	} catch {
 		return undefined;
 	}
+	if (fd === undefined) return undefined;
 	try {
 		return readNewest(fd)?.checkpoint;
 	} finally {
@@ -47,13 +48,8 @@ export interface CheckpointSlot {
 
 /** Both slots of a checkpoint file, for those who only look; none where there is no file. */
 export function checkpointSlots(path: string): readonly CheckpointSlot[] {
-	let fd: number;
-	try {
-		fd = openSync(path, "r");
-	} catch (error) {
-		if (systemCode(error) === "ENOENT") return [];
-		throw error;
-	}
+	const fd = openPlainFile(path);
+	if (fd === undefined) return [];
 	try {
 		const slotBytes = readNewest(fd)?.slotBytes ?? firstSlotBytes;
 		return [0, slotBytes].map((offset) => {

@@ -13,15 +13,18 @@ import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
+import { refusePlantedLinks } from "../platform/planted-links.ts";
 import { reserve } from "../platform/reserve.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
+	clampWord,
 	controlBytes,
 	controlHeader,
 	controlMagic,
 	controlWords,
+	numberHighValues,
 	slotBytes,
 	slotCount,
 	slotInBetween,
@@ -34,9 +37,6 @@ import { Inbox } from "./inbox.ts";
 import { isLeaseHeld } from "./lease.ts";
 import { highestNumbers, livingProducers } from "./numbering.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
-
-/** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
-const highBits = 2 ** 21;
 
 export class ControlFile {
 	readonly paths: SpoolPaths;
@@ -65,6 +65,7 @@ export class ControlFile {
 	}
 
 	static #open(paths: SpoolPaths): ControlFile {
+		refusePlantedLinks(paths.cacheDir);
 		ensureOwnedDirectory("spool.folder", paths.cacheDir);
 		refuseNetwork(paths.cacheDir);
 		for (const folder of [paths.producers, paths.parked, paths.quarantine])
@@ -82,9 +83,9 @@ export class ControlFile {
 		}
 	}
 
-	/** A shared word, by its name in `controlWords`. */
+	/** A shared word, by its name in `controlWords`, within what it can mean. */
 	load(word: keyof typeof controlWords): number {
-		return Atomics.load(this.mapping.words, controlWords[word]) >>> 0;
+		return clampWord(word, Atomics.load(this.mapping.words, controlWords[word]) >>> 0);
 	}
 
 	store(word: keyof typeof controlWords, value: number): void {
@@ -98,7 +99,7 @@ export class ControlFile {
 
 	/** The full number the next record gets, as far as the high bits are known. */
 	counter(): QueueNumber {
-		return queueNumber((this.load("numberHigh") % highBits) * 2 ** 32 + this.load("nextNumber"));
+		return queueNumber(this.load("numberHigh") * 2 ** 32 + this.load("nextNumber"));
 	}
 
 	/** Index of a slot's first word. */
@@ -247,7 +248,7 @@ function readCounters(fd: number, near: QueueNumber): { next: number; nextProduc
 	const bytes = Buffer.alloc(slotsStartByte);
 	readSync(fd, bytes, 0, bytes.length, 0);
 	const low = bytes.readUInt32LE(controlWords.nextNumber * 4);
-	const high = bytes.readUInt32LE(controlWords.numberHigh * 4) % highBits;
+	const high = bytes.readUInt32LE(controlWords.numberHigh * 4) % numberHighValues;
 	return {
 		// The counter may have passed 2^32 since the high bits were stored.
 		next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, near)),

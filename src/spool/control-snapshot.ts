@@ -5,10 +5,11 @@
  * an earlier boot are left out, for no producer of that boot lives.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
 import { bootId } from "../platform/machine.ts";
-import { systemCode } from "../shared/errors.ts";
+import { openPlainFile } from "../platform/owned-files.ts";
 import {
+	clampWord,
 	controlBytes,
 	controlHeader,
 	controlMagic,
@@ -50,31 +51,39 @@ export interface ControlSnapshot {
  */
 export function readControl(path: string): ControlSnapshot | undefined {
 	const file = readStart(path);
-	if (file === undefined || file.bytes.every((byte) => byte === 0)) return undefined;
+	if (file === undefined) return undefined;
+	// Empty is what a maker that died leaves; what is no file at all stands in the way of the next one.
+	if (file.isRegular && file.bytes.every((byte) => byte === 0)) return undefined;
 	const bytes = Buffer.alloc(controlBytes);
 	file.bytes.copy(bytes);
 	const isOfThisBoot = bytes.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
 	return {
-		problem: findProblem(bytes, file.sizeBytes),
+		problem: file.isRegular ? findProblem(bytes, file.sizeBytes) : "it is no regular file of its own",
 		version: bytes.readUInt32LE(controlHeader.version),
 		createdMs: bytes.readDoubleLE(controlHeader.createdMs),
 		isOfThisBoot,
 		slots: isOfThisBoot ? readSlots(bytes) : [],
-		word: (name) => bytes.readUInt32LE(controlWords[name] * 4),
+		word: (name) => clampWord(name, bytes.readUInt32LE(controlWords[name] * 4)),
 	};
 }
 
-function readStart(path: string): { bytes: Buffer; sizeBytes: number } | undefined {
-	let fd: number;
-	try {
-		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-	} catch (error) {
-		if (systemCode(error) === "ENOENT") return undefined;
-		throw error;
+interface ControlStart {
+	readonly bytes: Buffer;
+	readonly sizeBytes: number;
+	/** Not a link, a folder, a FIFO. */
+	readonly isRegular: boolean;
+}
+
+function readStart(path: string): ControlStart | undefined {
+	const fd = openPlainFile(path);
+	if (fd === undefined) {
+		const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+		return isThere ? { bytes: Buffer.alloc(0), sizeBytes: 0, isRegular: false } : undefined;
 	}
 	try {
 		const bytes = Buffer.alloc(controlBytes);
-		return { bytes: bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), sizeBytes: fstatSync(fd).size };
+		const filled = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+		return { bytes: filled, sizeBytes: fstatSync(fd).size, isRegular: true };
 	} finally {
 		closeSync(fd);
 	}

@@ -3,9 +3,9 @@
  * text in the file is for people. The file is never unlinked: a lock on an unlinked file would exclude nobody.
  */
 
-import { readFileSync } from "node:fs";
 import { truncate, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { readPlainFile } from "../platform/owned-files.ts";
 import { PylogError } from "../shared/errors.ts";
 
 /** Who holds the lease, by its own word. */
@@ -18,6 +18,7 @@ export interface LeaseHolder {
 /** A look at the lease by somebody else (see {@link isLeaseHeld}) takes microseconds; a holder keeps it. */
 const retries = 5;
 const retryIntervalMs = 20;
+const maxTextBytes = 4096;
 
 export class Lease {
 	readonly #lock: FileLock;
@@ -73,7 +74,7 @@ export function isLeaseHeld(path: string): boolean {
 /** Who holds the lease, as far as its text tells. */
 export function leaseHolder(path: string): LeaseHolder | undefined {
 	try {
-		return JSON.parse(readFileSync(path, "utf8")) as LeaseHolder;
+		return JSON.parse(readPlainFile(path, maxTextBytes) ?? "") as LeaseHolder;
 	} catch {
 		return undefined;
 	}

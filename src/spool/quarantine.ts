@@ -6,10 +6,10 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, lstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { remove, removeIfThere, rename } from "../platform/durable-file.ts";
-import { ensureOwnedDirectory } from "../platform/owned-files.ts";
+import { ensureOwnedDirectory, readPlainFile } from "../platform/owned-files.ts";
 import { type PylogError, systemCode } from "../shared/errors.ts";
 import { fileError, writeNewFile } from "./new-file.ts";
 import { QuarantineRoom, reasonSuffix } from "./quarantine-room.ts";
@@ -187,7 +187,7 @@ function* readHead(fd: number, maxBytes: number): Generator<Uint8Array> {
 
 function readReason(path: string): string | undefined {
 	try {
-		const about: unknown = JSON.parse(readFileSync(path, "utf8"));
+		const about: unknown = JSON.parse(readPlainFile(path, maxReasonBytes) ?? "");
 		const reason: unknown = Reflect.get(Object(about), "reason");
 		return typeof reason === "string" ? reason : undefined;
 	} catch {

@@ -4,9 +4,10 @@
  * The keys of {@link SpoolStatus} are what `pylog status --json` prints: they are stable over minor versions.
  */
 
-import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLocked } from "../platform/file-lock.ts";
+import { readPlainFile } from "../platform/owned-files.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
 import { liftQueueNumber, queueNumber, type QueueNumber } from "../shared/numbers.ts";
@@ -18,6 +19,9 @@ import { producerNumbers } from "./numbering.ts";
 import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./paths.ts";
 import { defaultMaxSpoolBytes } from "./producer.ts";
 import { Quarantine } from "./quarantine.ts";
+
+/** Notes are a path, or a few words. */
+const maxNoteBytes = 64 * 1024;
 
 /** Who holds the lease. `pid` and `since` are its own words, `null` where it said none. */
 export interface LogmanStatus {
@@ -144,7 +148,7 @@ export function listParked(folder: string, broughtBack: Readonly<Record<string, 
 /** The output that a parked file's note names. */
 export function readNote(path: string): string | undefined {
 	try {
-		const output: unknown = Reflect.get(Object(JSON.parse(readFileSync(path, "utf8"))), "path");
+		const output: unknown = Reflect.get(Object(JSON.parse(readPlainFile(path, maxNoteBytes) ?? "")), "path");
 		return typeof output === "string" ? output : undefined;
 	} catch {
 		return undefined;
@@ -210,7 +214,7 @@ function countUndelivered(directory: string, lane: Lane, state: ChainState | und
 function readAliveText(path: string): { pid: number | null; thread: number | null } {
 	let text = "";
 	try {
-		text = readFileSync(path, "utf8");
+		text = readPlainFile(path, maxNoteBytes) ?? "";
 	} catch {
 		// Removed meanwhile, or not ours to read: it says nothing.
 	}
