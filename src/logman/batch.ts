@@ -6,6 +6,7 @@
 import { LineBuffer } from "../line/line-buffer.ts";
 import { rendererFor } from "../line/renderer.ts";
 import type { LogRecord } from "../spool/log-record.ts";
+import type { OutputRule } from "./output-rule.ts";
 
 /** A batch ends after so many bytes of lines, or so many records: it bounds memory and the time until the next look. */
 const maxBytes = 2 * 1024 * 1024;
@@ -13,14 +14,27 @@ const maxRecords = 32 * 1024;
 /** Buffers kept for the next batch. */
 const maxSpareBuffers = 32;
 
+/** A record that is not written to the output it names. */
+export interface RefusedRecord {
+	readonly output: string;
+	readonly reason: string;
+	/** Its line, or lines, as they would stand in the file. */
+	readonly line: Buffer;
+}
+
 export class Batch {
 	/** Lines by path of the output, in the order of each output's first line. */
 	readonly lines: Map<string, LineBuffer> = new Map();
-	/** Records without a usable output, as text with their reason. */
-	readonly unusable: string[] = [];
+	/** Records whose output is refused. */
+	readonly unusable: RefusedRecord[] = [];
+	readonly #rule: OutputRule;
 	readonly #spare: LineBuffer[] = [];
 	#bytes = 0;
 	#records = 0;
+
+	constructor(rule: OutputRule) {
+		this.#rule = rule;
+	}
 
 	get records(): number {
 		return this.#records;
@@ -30,8 +44,9 @@ export class Batch {
 	add(record: LogRecord): "on" | "last" {
 		const { output } = record.definition;
 		this.#records += 1;
-		if (!output.startsWith("/") || output.includes("\0")) {
-			this.unusable.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart));
+		const reason = this.#rule.whyRefused(record.definition);
+		if (reason !== undefined) {
+			this.#refuse(record, reason);
 		} else {
 			const buffer = this.#bufferFor(output);
 			const before = buffer.length;
@@ -52,12 +67,25 @@ export class Batch {
 		this.#bytes = this.#records = 0;
 	}
 
+	#refuse(record: LogRecord, reason: string): void {
+		const buffer = this.#spare.pop() ?? newBuffer();
+		rendererFor(record.definition)(record, buffer);
+		this.unusable.push({ output: record.definition.output, reason, line: Buffer.from(buffer.bytes) });
+		this.#bytes += buffer.length;
+		buffer.clear();
+		this.#spare.push(buffer);
+	}
+
 	#bufferFor(output: string): LineBuffer {
 		let buffer = this.lines.get(output);
 		if (buffer === undefined) {
-			buffer = this.#spare.pop() ?? new LineBuffer({ initialBytes: 8 * 1024, maxKeptBytes: 4 * 1024 * 1024 });
+			buffer = this.#spare.pop() ?? newBuffer();
 			this.lines.set(output, buffer);
 		}
 		return buffer;
 	}
+}
+
+function newBuffer(): LineBuffer {
+	return new LineBuffer({ initialBytes: 8 * 1024, maxKeptBytes: 4 * 1024 * 1024 });
 }

@@ -4,7 +4,12 @@ import { PylogError } from "../shared/errors.ts";
 import type { Damage } from "../spool/chain-reader.ts";
 import type { Quarantine } from "../spool/quarantine.ts";
 import type { SpoolReaderEvents } from "../spool/spool-reader.ts";
+import type { RefusedRecord } from "./batch.ts";
 import type { ErrorLog } from "./error-log.ts";
+
+/** A batch with more refused outputs than this has one entry in quarantine for all: each entry is two files. */
+const maxEntriesAtOnce = 16;
+const maxShownBytes = 4096;
 
 export class Damages implements SpoolReaderEvents {
 	readonly #quarantine: Quarantine;
@@ -15,13 +20,53 @@ export class Damages implements SpoolReaderEvents {
 		this.#errors = errors;
 	}
 
-	/** Records that name no file that could be written. */
-	setAside(records: readonly string[]): void {
-		const reason = "its output is no absolute path";
-		for (const record of records) this.#quarantine.keepBytes("record", Buffer.from(record), reason);
+	/** Keeps the lines of records whose output is refused, and tells of each output once, with a count. */
+	setAside(records: readonly RefusedRecord[]): void {
+		const byOutput = new Map<string, RefusedRecord[]>();
+		for (const record of records) {
+			const group = byOutput.get(record.output);
+			if (group === undefined) byOutput.set(record.output, [record]);
+			else group.push(record);
+		}
+		if (byOutput.size > maxEntriesAtOnce) {
+			const lines = records.map(({ output, line }) => Buffer.concat([Buffer.from(`${JSON.stringify(output)} `), line]));
+			this.#keep(undefined, Buffer.concat(lines), "they name many outputs that are refused", records.length);
+			return;
+		}
+		for (const [output, group] of byOutput) {
+			const lines = Buffer.concat(group.map(({ line }) => line));
+			this.#keep(output, lines, (group[0] as RefusedRecord).reason, group.length);
+		}
+	}
+
+	/**
+	 * Keeps lines whose file was refused when it was to be opened, and tells of it.
+	 *
+	 * @param refusal PYLOG_OUTPUT_REFUSED, as the file sink throws it.
+	 */
+	refuse(output: string, lines: Uint8Array, refusal: PylogError): void {
+		const count = lines.reduce((sum, byte) => sum + (byte === 0x0a ? 1 : 0), 0);
+		const { reason } = refusal.details;
+		this.#keep(output, lines, typeof reason === "string" ? reason : refusal.message, count);
+	}
+
+	#keep(output: string | undefined, lines: Uint8Array, reason: string, count: number): void {
+		const why = output === undefined ? reason : `${reason}: ${output}`;
+		const outcome = this.#quarantine.keepBytes("refused.log", lines, why);
+		if (outcome.kind === "failed") {
+			this.#errors.report({
+				what: "keep lines in quarantine/ whose file is refused",
+				error: outcome.error,
+				times: count,
+			});
+		}
+		const first = Buffer.from(lines.subarray(0, maxShownBytes)).toString().split("\n", 1)[0] ?? "";
 		this.#errors.report({
-			what: "find the file of a record; it is in quarantine/",
-			error: new PylogError("PYLOG_SPOOL_DAMAGED", `A record is in quarantine/: ${reason}.`),
+			what: "write lines to a file that is refused; they are in quarantine/",
+			error: new PylogError("PYLOG_OUTPUT_REFUSED", reason),
+			message: first,
+			times: count,
+			...(output === undefined ? {} : { output }),
 		});
 	}
 

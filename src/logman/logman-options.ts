@@ -1,7 +1,14 @@
 /** What the logman can be told, checked once. */
 
 import * as v from "valibot";
-import { cacheDirRule, idleExitRule, syncIntervalRule, type SyncMode, syncRule } from "../launch/logman-rules.ts";
+import {
+	cacheDirRule,
+	idleExitRule,
+	rootsRule,
+	syncIntervalRule,
+	type SyncMode,
+	syncRule,
+} from "../launch/logman-rules.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
 import { rule, yesOrNo } from "../shared/option-rule.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
@@ -11,6 +18,11 @@ export interface LogmanOptions {
 	readonly cacheDir?: string | undefined;
 	/** Aborting it makes the logman drain and leave. */
 	readonly signal?: AbortSignal | undefined;
+	/**
+	 * Write only to files below these directories: no link on the way, no file with a second name. Lines for others go to
+	 * `quarantine/`. @default any file
+	 */
+	readonly roots?: readonly string[] | undefined;
 	/** When files are brought to the disk. `flush()` always is at once. @default "interval" */
 	readonly sync?: SyncMode | undefined;
 	/** Milliseconds, from 1 to 3,600,000. @default 500 */
@@ -26,6 +38,8 @@ export interface LogmanOptions {
 export interface ResolvedLogmanOptions {
 	readonly cacheDir: string;
 	readonly signal: AbortSignal;
+	/** Absolute paths; `undefined` for no limit. */
+	readonly roots: readonly string[] | undefined;
 	readonly sync: SyncMode;
 	readonly syncIntervalMs: number;
 	readonly idleExitMs: number | undefined;
@@ -36,6 +50,7 @@ export interface ResolvedLogmanOptions {
 const rules = {
 	cacheDir: cacheDirRule,
 	signal: rule(v.instance(AbortSignal), "an AbortSignal"),
+	roots: rootsRule,
 	sync: syncRule,
 	syncIntervalMs: syncIntervalRule,
 	idleExitMs: idleExitRule,
@@ -54,6 +69,7 @@ export function validateLogmanOptions(raw: LogmanOptions): ResolvedLogmanOptions
 	return {
 		cacheDir: resolveCacheDir(options.cacheDir),
 		signal: options.signal ?? new AbortController().signal,
+		roots: options.roots,
 		sync: options.sync ?? "interval",
 		syncIntervalMs: options.syncIntervalMs ?? 500,
 		idleExitMs: options.idleExitMs,

@@ -25,6 +25,7 @@ import { Delivery } from "./delivery.ts";
 import { ErrorLog } from "./error-log.ts";
 import { Ingest } from "./ingest.ts";
 import { type ResolvedLogmanOptions } from "./logman-options.ts";
+import { OutputRule } from "./output-rule.ts";
 import { ParkedOutputs } from "./parked-outputs.ts";
 
 /** How often the inbox is looked at without a notice from the file system. */
@@ -55,7 +56,8 @@ export class LogmanRun {
 	readonly #inbox: Inbox;
 	readonly #ingest: Ingest;
 	readonly #alarm: Alarm;
-	readonly #batch = new Batch();
+	readonly #outputRule: OutputRule;
+	readonly #batch: Batch;
 	#producer: Producer | undefined;
 	#syncedAtMs: number = performance.now();
 	#inboxAtMs = Number.NEGATIVE_INFINITY;
@@ -76,6 +78,8 @@ export class LogmanRun {
 		this.#errors = ErrorLog.open(paths.errorLog);
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
+		this.#outputRule = new OutputRule(paths.cacheDir, options.roots);
+		this.#batch = new Batch(this.#outputRule);
 		this.#damages = new Damages(this.#quarantine, this.#errors);
 		this.#reader = new SpoolReader(control, this.#checkpoint.latest, this.#damages);
 		this.#parked = new ParkedOutputs(paths.parked);
@@ -315,11 +319,15 @@ export class LogmanRun {
 			this.#reader.publish();
 			return;
 		}
-		const batch = new Batch();
+		const batch = new Batch(this.#outputRule);
 		this.#reader.replay(before.chains, (record) => {
 			batch.add(record);
 			return "on";
 		});
+		// Of what was to be written before, the roots may allow less now; what was refused before is kept already.
+		const begunOutputs = new Set(before.outputs.map(({ path }) => path));
+		const refused = batch.unusable.filter(({ output }) => begunOutputs.has(output));
+		if (refused.length > 0) this.#damages.setAside(refused);
 		this.#delivery.recover(batch, before.outputs);
 	}
 
