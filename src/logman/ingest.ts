@@ -3,7 +3,9 @@
  *
  * A message is appended to the logman's own chain and its file removed, both before any batch can hold the record: the
  * record names the file it came from. After a death in between, the next logman finds the file and, in what is not
- * delivered yet, the record, and only removes the file.
+ * delivered yet, the record, and only removes the file. A file that can't be removed is noted in a list on disk instead.
+ *
+ * A run is bounded in messages and in time, so that a flood of them, or of large ones, delays no line for long.
  */
 
 import { hostname } from "node:os";
@@ -22,6 +24,11 @@ import type { ErrorLog } from "./error-log.ts";
 /** Prefix of a message that has a level; one without is a finished line. */
 const prefix = "%loglevel% - %time% | ";
 const maxMessagesAtOnce = 1000;
+/** What a lane of the inbox may take of a run, but for the message that passes it: one of 16 MiB costs a tenth of a second. */
+const maxLaneMs = 25;
+/** How often a file that has to stay is tried again. */
+const stuckMs = 60_000;
+const unnotedMs = 1000;
 const maxDefinitions = 1000;
 
 export class Ingest {
@@ -32,6 +39,10 @@ export class Ingest {
 	/** Identities of files whose message is in the spool, from before a death or because they can't be removed. */
 	readonly #taken = new Set<string>();
 	readonly #definitions = new Map<string, Definition>();
+	/** Files that can't be moved away, by lane and name: when each is tried again. */
+	readonly #stuck = new Map<string, number>();
+	/** Identities in the list on disk, as far as this process has put them there. */
+	readonly #noted = new Set<string>();
 
 	/** @param producer Gives the logman's own producer, made when it is needed. */
 	constructor(inbox: Inbox, quarantine: Quarantine, errors: ErrorLog, producer: () => Producer) {
@@ -44,23 +55,34 @@ export class Ingest {
 	/** Notes files whose message is in the spool already, by their identities. */
 	pass(taken: Iterable<string>): void {
 		for (const identity of taken) this.#taken.add(identity);
+		for (const identity of this.#inbox.taken.read()) this.#noted.add(identity);
 	}
 
 	/** Takes what waits. Returns whether more may wait. Blocks for a few system calls a message. */
 	run(): boolean {
 		let hasMore = false;
 		for (const lane of lanes) {
-			const files = this.#inbox.list(lane, maxMessagesAtOnce);
-			let gone = 0;
-			for (const file of files) {
-				const outcome = this.#take(file);
-				if (outcome === "stop") return false;
-				if (outcome === "gone") gone += 1;
-			}
-			// Where every file has to stay, another look at once would find the same.
-			hasMore ||= gone > 0 && files.length === maxMessagesAtOnce;
+			const outcome = this.#runLane(lane);
+			if (outcome === "stop") return false;
+			hasMore ||= outcome === "more";
 		}
 		return hasMore;
+	}
+
+	#runLane(lane: Lane): "more" | "end" | "stop" {
+		const startMs = performance.now();
+		const isLeft = (name: string): boolean => (this.#stuck.get(`${lane}/${name}`) ?? 0) > startMs;
+		const files = this.#inbox.list(lane, maxMessagesAtOnce, this.#stuck.size > 0 ? isLeft : undefined);
+		let gone = 0;
+		for (const file of files) {
+			const outcome = this.#take(file);
+			if (outcome === "stop") return "stop";
+			if (outcome === "gone") gone += 1;
+			// The rest has its turn in the next cycle.
+			if (gone > 0 && performance.now() - startMs > maxLaneMs) return "more";
+		}
+		// Where every file has to stay, another look at once would find the same.
+		return gone > 0 && files.length === maxMessagesAtOnce ? "more" : "end";
 	}
 
 	/**
@@ -86,10 +108,29 @@ export class Ingest {
 		if (removal.kind === "failed") {
 			// It stays known, so that it is not taken again.
 			this.#errors.report({ what: "remove a message of the inbox that is in the queue", error: removal.error });
+			this.#leave(file, this.#note(file.identity) ? stuckMs : unnotedMs);
 			return "stays";
 		}
+		this.#stuck.delete(`${file.lane}/${file.name}`);
 		this.#taken.delete(file.identity);
 		return "gone";
+	}
+
+	/** Notes on disk that a message is taken whose file stays. Before any batch holds its record, as a removal would be. */
+	#note(identity: string): boolean {
+		if (this.#noted.has(identity)) return true;
+		try {
+			this.#inbox.taken.add(identity);
+			this.#noted.add(identity);
+			return true;
+		} catch (error) {
+			this.#errors.report({ what: "note a message of the inbox that is in the queue and can't be removed", error });
+			return false;
+		}
+	}
+
+	#leave({ lane, name }: InboxFile, forMs: number): void {
+		this.#stuck.set(`${lane}/${name}`, performance.now() + forMs);
 	}
 
 	#setAside(file: InboxFile, reason: string): "gone" | "stays" {
@@ -101,6 +142,7 @@ export class Ingest {
 		const outcome = this.#quarantine.take(file.path, reason);
 		if (outcome.kind !== "failed") return "gone";
 		this.#errors.report({ what: "move a message of the inbox to quarantine/", error: outcome.error });
+		this.#leave(file, stuckMs);
 		return "stays";
 	}
 

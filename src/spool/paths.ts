@@ -11,6 +11,7 @@ export interface SpoolPaths {
 	readonly checkpoint: string;
 	readonly producers: string;
 	readonly inbox: string;
+	readonly taken: string;
 	readonly parked: string;
 	readonly quarantine: string;
 	readonly errorLog: string;
@@ -25,6 +26,7 @@ export function spoolPaths(cacheDir: string): SpoolPaths {
 		checkpoint: join(cacheDir, "checkpoint"),
 		producers: join(cacheDir, "producers"),
 		inbox: join(cacheDir, "inbox"),
+		taken: join(cacheDir, "inbox.taken"),
 		parked: join(cacheDir, "parked"),
 		quarantine: join(cacheDir, "quarantine"),
 		errorLog: join(cacheDir, "pylog_error.log"),
