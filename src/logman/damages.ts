@@ -4,6 +4,7 @@ import { PylogError } from "../shared/errors.ts";
 import type { Damage } from "../spool/chain-reader.ts";
 import type { Quarantine } from "../spool/quarantine.ts";
 import type { SpoolReaderEvents } from "../spool/spool-reader.ts";
+import type { GarbledWord } from "../spool/word-watch.ts";
 import type { RefusedRecord } from "./batch.ts";
 import type { ErrorLog } from "./error-log.ts";
 
@@ -76,6 +77,19 @@ export class Damages implements SpoolReaderEvents {
 		this.#errors.report({
 			what: "read a segment; the damaged bytes are in quarantine/",
 			error: new PylogError("PYLOG_SPOOL_DAMAGED", reason),
+		});
+	};
+
+	/** Values are told, and do not make another report: whoever writes garbage writes ever new one. */
+	readonly onGarbled = ({ word, producer, what, values }: GarbledWord): void => {
+		const whose = producer === undefined ? "of the control file" : `in the slot of producer ${producer}`;
+		this.#errors.report({
+			what: "believe what other processes store; it is believed no further than it can be",
+			error: new PylogError(
+				"PYLOG_SPOOL_DAMAGED",
+				`The word ${word} ${whose} holds what no Pylog writes: ${what}. Another program of this user writes there.`,
+			),
+			message: values,
 		});
 	};
 

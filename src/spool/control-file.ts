@@ -15,6 +15,7 @@ import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
 import { refusePlantedLinks } from "../platform/planted-links.ts";
 import { reserve } from "../platform/reserve.ts";
+import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
@@ -43,6 +44,8 @@ export class ControlFile {
 	readonly mapping: Mapping;
 	/** Wakes the logman. */
 	readonly doorbell: Doorbell;
+	/** The word never goes back, unless somebody else writes it. */
+	#mostSlotsUsed = 0;
 
 	private constructor(paths: SpoolPaths, mapping: Mapping) {
 		this.paths = paths;
@@ -85,7 +88,10 @@ export class ControlFile {
 
 	/** A shared word, by its name in `controlWords`, within what it can mean. */
 	load(word: keyof typeof controlWords): number {
-		return clampWord(word, Atomics.load(this.mapping.words, controlWords[word]) >>> 0);
+		const value = clampWord(word, Atomics.load(this.mapping.words, controlWords[word]) >>> 0);
+		if (word !== "slotsUsed") return value;
+		this.#mostSlotsUsed = Math.max(this.#mostSlotsUsed, value);
+		return this.#mostSlotsUsed;
 	}
 
 	store(word: keyof typeof controlWords, value: number): void {
@@ -114,7 +120,7 @@ export class ControlFile {
 			const owner = this.slotWord(slot) + slotWords.owner;
 			if (Atomics.load(words, owner) !== 0) continue;
 			if (Atomics.compareExchange(words, owner, 0, producer) !== 0) continue;
-			this.#raiseSlotsUsed(slot + 1);
+			this.raiseSlotsUsed(slot + 1);
 			return slot;
 		}
 		return undefined;
@@ -146,11 +152,23 @@ export class ControlFile {
 		else Atomics.and(this.mapping.words, controlWords.closedLanes, ~bit);
 	}
 
+	/** Sets the counter of queue numbers to `atLeast` (low 32 bits) where it is below: somebody has set it back. */
+	raiseNumber(atLeast: number): void {
+		const words = this.mapping.words;
+		for (;;) {
+			const now = Atomics.load(words, controlWords.nextNumber);
+			if (((atLeast - now) | 0) <= 0) return;
+			announceStore("control.raise-number");
+			if (Atomics.compareExchange(words, controlWords.nextNumber, now, atLeast | 0) === now) return;
+		}
+	}
+
 	close(): void {
 		this.mapping.unmap();
 	}
 
-	#raiseSlotsUsed(atLeast: number): void {
+	/** Notes that so many slots have been taken: whoever reads them must not stop before. */
+	raiseSlotsUsed(atLeast: number): void {
 		const words = this.mapping.words;
 		for (;;) {
 			const now = Atomics.load(words, controlWords.slotsUsed);

@@ -133,7 +133,8 @@ export class SegmentChain {
 		if (segment === this.#current || segment === this.#prepared) return false;
 		const { control, slotWord } = this.#owner;
 		const freeBelow = Atomics.load(control.mapping.words, slotWord + slotWords.freeBelow + laneIndex[this.lane]);
-		return segment.index < freeBelow;
+		// What lies ahead of the current segment can't have been read: somebody else has written there.
+		return segment.index < freeBelow && freeBelow <= this.#index;
 	}
 
 	/** The largest free segment with room; it must not be much larger than what is asked for by then. */

@@ -16,11 +16,14 @@ import type { LogRecord } from "./log-record.ts";
 import { Merge } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
 import { ProducerReader, type UntoldDrops } from "./producer-reader.ts";
+import { type GarbledWord, WordWatch } from "./word-watch.ts";
 
 export interface SpoolReaderEvents {
 	readonly onDamage: (damage: Damage) => void;
 	/** `count` records of a producer's lane are missing before the record with this sequence. */
 	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
+	/** A shared word holds what nobody of ours writes. */
+	readonly onGarbled?: (garbled: GarbledWord) => void;
 }
 
 /** What to do after a record: take it and go on, take it and stop, or stop before it. */
@@ -35,9 +38,15 @@ export class SpoolReader {
 	readonly #control: ControlFile;
 	readonly #events: SpoolReaderEvents;
 	readonly #horizon: Horizon;
+	readonly #watch: WordWatch;
+	/**
+	 * Below it every number is settled, whatever the counter says: where somebody has set that back, records that are
+	 * committed have numbers above it.
+	 */
+	#floor = 0 as QueueNumber;
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
-	readonly #states: readonly ChainState[];
+	#states: readonly ChainState[];
 	/** Highest number read, by lane. */
 	readonly #highest: [number, number];
 	/** The same, of what is delivered. */
@@ -53,6 +62,7 @@ export class SpoolReader {
 		this.#events = events;
 		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
 		this.#horizon = new Horizon(control, this.#lastHorizon);
+		this.#watch = new WordWatch(control, (garbled) => events.onGarbled?.(garbled));
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
 		this.#highest = [...this.#delivered];
@@ -91,22 +101,27 @@ export class SpoolReader {
 	 * @param stopAt Low bits of a number: nothing from there on is read.
 	 */
 	read(visit: Visit, stopAt?: number): boolean {
-		this.#lastHorizon = this.#fixed ?? this.#horizon.read();
+		const floor = this.#floor;
+		this.#lastHorizon = this.#fixed ?? this.#readHorizon();
 		if (stopAt !== undefined) {
-			this.#lastHorizon = Math.min(this.#lastHorizon, liftQueueNumber(stopAt, this.#lastHorizon)) as QueueNumber;
+			const stop = liftQueueNumber(stopAt, this.#lastHorizon);
+			if (stop > this.#lastHorizon) this.#settleBelow(stop);
+			// Of records with numbers above a counter that was set back, nobody can say that they came later.
+			this.#lastHorizon = Math.min(this.#lastHorizon, Math.max(stop, this.#floor)) as QueueNumber;
 		}
 		this.discover();
 		this.#fixed = this.#lastHorizon;
 		if (this.#readLane(0, this.#lastHorizon, visit) !== "end") return true;
 		this.#fixed = undefined;
-		return this.#readLane(1, this.#lastHorizon, visit) === "more";
+		return this.#readLane(1, this.#lastHorizon, visit) === "more" || this.#floor > floor;
 	}
 
 	/** Hands the records of one lane only to `visit`, as {@link read} does. */
 	readOnly(lane: LaneIndex, visit: Visit): boolean {
-		this.#lastHorizon = this.#horizon.read();
+		const floor = this.#floor;
+		this.#lastHorizon = this.#readHorizon();
 		this.discover();
-		return this.#readLane(lane, this.#lastHorizon, visit) === "more";
+		return this.#readLane(lane, this.#lastHorizon, visit) === "more" || this.#floor > floor;
 	}
 
 	/** Hands the records of a batch that was begun before to `visit`, as they were then. */
@@ -190,6 +205,8 @@ export class SpoolReader {
 			const untold = producer.retire();
 			// Only now: as long as its folder is there, the checkpoint has to say that it is delivered.
 			this.#producers.delete(producer.number);
+			// Should its number be given once more, it is another's.
+			this.#states = this.#states.filter((state) => state.producer !== producer.number);
 			if (untold.count > 0) drops.push(untold);
 		}
 		return drops;
@@ -203,7 +220,11 @@ export class SpoolReader {
 		for (const producer of this.#producers.values()) {
 			producer.checkAlive();
 			producer.rest();
+			for (const garbled of producer.garbledWords()) this.#events.onGarbled?.(garbled);
 		}
+		this.#watch.look();
+		// A count that somebody holds still must not hide those who come.
+		this.#discoveredAt = -1;
 	}
 
 	/** Meets producers that have come since. */
@@ -222,6 +243,26 @@ export class SpoolReader {
 		for (const producer of this.#producers.values()) producer.close();
 	}
 
+	#readHorizon(): QueueNumber {
+		return Math.max(this.#horizon.read(), this.#floor) as QueueNumber;
+	}
+
+	/**
+	 * A number was seen that is not below the counter, though it was taken: somebody has set the counter back. What is
+	 * below that number is settled all the same, but for the order of what is being appended just now. Nothing where the
+	 * counter is above the number, as it should be.
+	 */
+	#settleBelow(number: QueueNumber): void {
+		if (liftQueueNumber(this.#control.load("nextNumber"), number) >= number) return;
+		this.#floor = Math.max(this.#floor, number) as QueueNumber;
+		this.#control.raiseNumber(number % 2 ** 32);
+		this.#events.onGarbled?.({
+			word: "nextNumber",
+			what: "the counter is below a number that was taken",
+			values: `below ${number}`,
+		});
+	}
+
 	/** Whether `visit` stopped the reading (with `"more"` or just at the end), or it came to the `"end"` by itself. */
 	#readLane(lane: LaneIndex, limit: QueueNumber, visit: Visit): "more" | "stopped" | "end" {
 		const merge = new Merge();
@@ -234,7 +275,10 @@ export class SpoolReader {
 				const record = chain.peek(reference);
 				// The end of a batch that is replayed is not the end of its lane.
 				if (record === undefined && !chain.isLimited) producer.markExhausted(lane, appended);
-				return record !== undefined && record.queue < limit ? record : undefined;
+				if (record === undefined || record.queue < limit) return record;
+				// The next reading goes up to it, if it has to.
+				this.#settleBelow((record.queue + 1) as QueueNumber);
+				return undefined;
 			};
 			const first = next();
 			if (first === undefined) continue;
