@@ -49,8 +49,7 @@ export class ParkedOutputs {
 			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0);
 		}
 		// What a death in the middle of parking left of a note.
-		for (const name of names.filter((each) => each.endsWith(".json.new")))
-			removeIfThere("parked.remove-draft", join(this.#folder, name));
+		for (const name of names.filter((each) => each.endsWith(".json.new"))) removeDraft(join(this.#folder, name));
 	}
 
 	get size(): number {
@@ -132,6 +131,14 @@ export class ParkedOutputs {
 		const output = { path, file, broughtBack, pauseMs: firstPauseMs, nextTryMs: 0 };
 		this.#outputs.set(path, output);
 		return output;
+	}
+}
+
+function removeDraft(path: string): void {
+	try {
+		removeIfThere("parked.remove-draft", path);
+	} catch {
+		// It stands in nobody's way before that output is parked again.
 	}
 }
 

@@ -30,8 +30,8 @@ export function ensureOwnedDirectory(name: StepName, path: string): void {
 	try {
 		makeFolder(name, path, 0o700, true);
 	} catch (error) {
-		// What stands there is named below; anything else is the file system's own error.
-		if (systemCode(error) !== "EEXIST" || lstatSync(path, { throwIfNoEntry: false }) === undefined) throw error;
+		// What stands there, a link that leads nowhere as well, is named below.
+		if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw error;
 	}
 	const stats = lstatSync(path);
 	if (stats.isSymbolicLink()) throw unsafe(path, "it is a symbolic link", "remove it or choose another cacheDir");

@@ -95,7 +95,7 @@ export interface SpoolStatus {
 export function readSpoolStatus(cacheDir: string): SpoolStatus | undefined {
 	const paths = spoolPaths(cacheDir);
 	// Folders first: one that has a folder by then has a slot in what is read afterwards.
-	const numbers = existsSync(paths.producers) ? producerNumbers(paths) : [];
+	const numbers = isFolder(paths.producers) ? producerNumbers(paths) : [];
 	const control = readControl(paths.control);
 	if (control === undefined) return undefined;
 	if (control.problem !== undefined) throw damaged(paths.control, control.problem);
@@ -182,7 +182,7 @@ function producerStatus(known: Known, number: number): ProducerStatus | undefine
 		alive: isLocked(alive),
 		lanes: byLane((lane) => producerLaneStatus(known, number, lane)),
 		dropped,
-		untold: dropped - dropsTold,
+		untold: Math.max(0, (dropped - dropsTold) | 0),
 	};
 	return existsSync(directory) ? status : undefined;
 }
@@ -234,9 +234,15 @@ function namesIn(folder: string): string[] {
 	try {
 		return readdirSync(folder);
 	} catch (error) {
-		if (systemCode(error) === "ENOENT") return [];
+		// What is no folder holds nothing of ours; `pylog verify` names it.
+		if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
 		throw error;
 	}
+}
+
+/** Whether a folder is there, and no link to one. */
+export function isFolder(path: string): boolean {
+	return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function sizeOf(path: string): number | undefined {

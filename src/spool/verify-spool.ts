@@ -13,10 +13,11 @@ import { checkpointSlots, readCheckpoint } from "./checkpoint.ts";
 import { type ControlSnapshot, readControl } from "./control-snapshot.ts";
 import { checkLane } from "./lane-check.ts";
 import { producerNumbers } from "./numbering.ts";
+import { findPlanted } from "./planted-paths.ts";
 import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./paths.ts";
 import { Quarantine } from "./quarantine.ts";
 import { problemIdentity, type SpoolProblem } from "./spool-problem.ts";
-import { listParked, type ParkedStatus, readNote } from "./spool-status.ts";
+import { isFolder, listParked, type ParkedStatus, readNote } from "./spool-status.ts";
 
 /** What `pylog verify --json` prints: keys are stable over minor versions. */
 export interface SpoolReport {
@@ -57,6 +58,7 @@ function look(cacheDir: string): SpoolReport | undefined {
 	if (control === undefined && !existsSync(paths.producers)) return undefined;
 	const problems: SpoolProblem[] = [];
 	checkOwner(paths, problems);
+	problems.push(...findPlanted(paths));
 	checkControl(paths, control, problems);
 	const checkpoints = checkCheckpoint(paths, problems);
 	const producers = checkProducers(paths, control, problems);
@@ -126,7 +128,7 @@ function checkProducers(
 	control: ControlSnapshot | undefined,
 	problems: SpoolProblem[],
 ): Pick<SpoolReport, "producers" | "segments" | "records"> {
-	const numbers = existsSync(paths.producers) ? producerNumbers(paths) : [];
+	const numbers = isFolder(paths.producers) ? producerNumbers(paths) : [];
 	const slots = new Map(control?.slots.map((slot) => [slot.producer, slot]));
 	const checkpoint = (): ReturnType<typeof readCheckpoint> => readCheckpoint(paths.checkpoint);
 	const lastNumbers: number[] = [];
@@ -189,7 +191,7 @@ function checkSlots(
 function checkParked(paths: SpoolPaths, problems: SpoolProblem[]): readonly ParkedStatus[] {
 	const broughtBack = readCheckpoint(paths.checkpoint)?.parked ?? {};
 	const parked = listParked(paths.parked, broughtBack);
-	const names = existsSync(paths.parked) ? readdirSync(paths.parked) : [];
+	const names = isFolder(paths.parked) ? readdirSync(paths.parked) : [];
 	for (const name of names.filter((each) => each.endsWith(".log"))) {
 		const path = join(paths.parked, name);
 		const output = readNote(path.replace(/log$/, "json"));

@@ -55,7 +55,7 @@ describe("the lease", () => {
 
 	it("can be taken while others ask all the time whether it is held", async () => {
 		const path = leasePath();
-		writeFileSync(path, "");
+		writeFileSync(path, "", { mode: 0o600 });
 		const holder = startFixture("lease-holder", path);
 		let isAsking = true;
 		const asking = (async () => {
