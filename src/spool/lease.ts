@@ -74,7 +74,11 @@ export function isLeaseHeld(path: string): boolean {
 /** Who holds the lease, as far as its text tells. */
 export function leaseHolder(path: string): LeaseHolder | undefined {
 	try {
-		return JSON.parse(readPlainFile(path, maxTextBytes) ?? "") as LeaseHolder;
+		const holder: unknown = JSON.parse(readPlainFile(path, maxTextBytes) ?? "");
+		const pid: unknown = Reflect.get(Object(holder), "pid");
+		const started: unknown = Reflect.get(Object(holder), "started");
+		const isOne = typeof pid === "number" && typeof started === "string" && !Number.isNaN(Date.parse(started));
+		return isOne ? { pid, started } : undefined;
 	} catch {
 		return undefined;
 	}
