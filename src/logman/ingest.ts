@@ -24,7 +24,8 @@ import type { ErrorLog } from "./error-log.ts";
 /** Prefix of a message that has a level; one without is a finished line. */
 const prefix = "%loglevel% - %time% | ";
 const maxMessagesAtOnce = 1000;
-/** What a lane of the inbox may take of a run, but for the message that passes it: one of 16 MiB costs a tenth of a second. */
+const minMessagesAtOnce = 16;
+/** What a lane of the inbox may take while lines of others wait: one message of 16 MiB costs a tenth of a second. */
 const maxLaneMs = 25;
 /** How often a file that has to stay is tried again. */
 const stuckMs = 60_000;
@@ -41,6 +42,8 @@ export class Ingest {
 	readonly #definitions = new Map<string, Definition>();
 	/** Files that can't be moved away, by lane and name: when each is tried again. */
 	readonly #stuck = new Map<string, number>();
+	/** How many messages of a lane a run looks for: about as many as it has time for, since looking costs as well. */
+	readonly #atOnce: Record<Lane, number> = { priority: maxMessagesAtOnce, normal: maxMessagesAtOnce };
 	/** Identities in the list on disk, as far as this process has put them there. */
 	readonly #noted = new Set<string>();
 
@@ -58,36 +61,44 @@ export class Ingest {
 		for (const identity of this.#inbox.taken.read()) this.#noted.add(identity);
 	}
 
-	/** Takes what waits. Returns whether more may wait. Blocks for a few system calls a message. */
-	run(): boolean {
+	/**
+	 * Takes what waits. Returns whether more may wait. Blocks for a few system calls a message.
+	 *
+	 * @param maxMs What a lane may take, but for the message that passes it.
+	 */
+	run(maxMs: number = maxLaneMs): boolean {
 		let hasMore = false;
 		for (const lane of lanes) {
-			const outcome = this.#runLane(lane);
+			const outcome = this.#runLane(lane, maxMs);
 			if (outcome === "stop") return false;
 			hasMore ||= outcome === "more";
 		}
 		return hasMore;
 	}
 
-	#runLane(lane: Lane): "more" | "end" | "stop" {
+	#runLane(lane: Lane, maxMs: number): "more" | "end" | "stop" {
 		const startMs = performance.now();
 		const isLeft = (name: string): boolean => (this.#stuck.get(`${lane}/${name}`) ?? 0) > startMs;
-		const files = this.#inbox.list(lane, maxMessagesAtOnce, this.#stuck.size > 0 ? isLeft : undefined);
+		const limit = this.#atOnce[lane];
+		const files = this.#inbox.list(lane, limit, this.#stuck.size > 0 ? isLeft : undefined);
 		let gone = 0;
 		for (const file of files) {
 			const outcome = this.#take(file);
 			if (outcome === "stop") return "stop";
 			if (outcome === "gone") gone += 1;
+			if (gone === 0 || performance.now() - startMs <= maxMs) continue;
 			// The rest has its turn in the next cycle.
-			if (gone > 0 && performance.now() - startMs > maxLaneMs) return "more";
+			this.#atOnce[lane] = Math.max(minMessagesAtOnce, gone);
+			return "more";
 		}
+		this.#atOnce[lane] = Math.min(maxMessagesAtOnce, limit * 2);
 		// Where every file has to stay, another look at once would find the same.
-		return gone > 0 && files.length === maxMessagesAtOnce ? "more" : "end";
+		return gone > 0 && files.length === limit ? "more" : "end";
 	}
 
 	/**
-	 * "stays" when the file's lane is closed or it can't be moved away; "stop" when the spool has no room or this process
-	 * lacks descriptors: what comes behind it must not pass it.
+	 * "gone" when the file is out of the way, be it that it is passed over for a while; "stays" when its lane is closed;
+	 * "stop" when the spool has no room or this process lacks descriptors: what comes behind it must not pass it.
 	 */
 	#take(file: InboxFile): "gone" | "stays" | "stop" {
 		if (!this.#taken.has(file.identity)) {
@@ -107,9 +118,9 @@ export class Ingest {
 		const removal = this.#inbox.remove(file);
 		if (removal.kind === "failed") {
 			// It stays known, so that it is not taken again.
-			this.#errors.report({ what: "remove a message of the inbox that is in the queue", error: removal.error });
+			this.#report("remove a message of the inbox that is in the queue", file, removal.error);
 			this.#leave(file, this.#note(file.identity) ? stuckMs : unnotedMs);
-			return "stays";
+			return "gone";
 		}
 		this.#stuck.delete(`${file.lane}/${file.name}`);
 		this.#taken.delete(file.identity);
@@ -129,11 +140,17 @@ export class Ingest {
 		}
 	}
 
+	/** One report for all files with which the same goes wrong: there may be a hundred thousand. */
+	#report(what: string, file: InboxFile, { code, details }: PylogError): void {
+		const error = new PylogError(code, `A file of the inbox can't be moved away: ${String(details["errno"])}.`);
+		this.#errors.report({ what, error, message: file.path });
+	}
+
 	#leave({ lane, name }: InboxFile, forMs: number): void {
 		this.#stuck.set(`${lane}/${name}`, performance.now() + forMs);
 	}
 
-	#setAside(file: InboxFile, reason: string): "gone" | "stays" {
+	#setAside(file: InboxFile, reason: string): "gone" {
 		this.#errors.report({
 			what: "understand a message of the inbox; it is in quarantine/",
 			error: new PylogError("PYLOG_INBOX_MESSAGE_INVALID", reason),
@@ -141,9 +158,9 @@ export class Ingest {
 		});
 		const outcome = this.#quarantine.take(file.path, reason);
 		if (outcome.kind !== "failed") return "gone";
-		this.#errors.report({ what: "move a message of the inbox to quarantine/", error: outcome.error });
+		this.#report("move a message of the inbox to quarantine/", file, outcome.error);
 		this.#leave(file, stuckMs);
-		return "stays";
+		return "gone";
 	}
 
 	#entry(file: InboxFile, message: ParsedInboxMessage): Entry {

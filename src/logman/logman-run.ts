@@ -178,7 +178,9 @@ export class LogmanRun {
 	/** Takes messages into the spool, a few rounds of them. An inbox that can't be read holds up nothing else. */
 	#ingestAll(rounds: number): boolean {
 		try {
-			for (let round = 0; round < rounds; round++) if (!this.#ingest.run()) return false;
+			// Before it leaves, nobody waits for anything else.
+			const maxMs = rounds === 1 ? undefined : Number.POSITIVE_INFINITY;
+			for (let round = 0; round < rounds; round++) if (!this.#ingest.run(maxMs)) return false;
 			return true;
 		} catch (error) {
 			this.#errors.report({ what: "take messages from the inbox; it is tried again", error });
