@@ -24,7 +24,12 @@ export function fixturePath(name: string): string {
 }
 
 export function startFixture(name: string, ...args: readonly string[]): FixtureProcess {
-	const child = spawn(process.execPath, [fixturePath(name), ...args]);
+	return fixtureProcess(name, process.execPath, [fixturePath(name), ...args]);
+}
+
+/** A program of test/fixtures that some other command runs, in its own place (`exec`). */
+export function fixtureProcess(name: string, command: string, args: readonly string[]): FixtureProcess {
+	const child = spawn(command, args);
 	const closed = once(child, "close");
 	const end = async (signal: NodeJS.Signals): Promise<void> => {
 		child.kill(signal);

@@ -52,7 +52,7 @@ async function untilDurable(control: ControlFile, goesOn: () => boolean): Promis
 		if (isWritten() && control.load("flushWanted") === 0) {
 			if (syncsBegun === syncsNeeded && isDurable()) return true;
 			syncsBegun = Math.min(syncsBegun + 1, syncsNeeded);
-			control.store("flushWanted", 1);
+			control.wantFlush();
 		}
 		control.doorbell.ring();
 		await pause(lookIntervalMs);

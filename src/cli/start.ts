@@ -28,7 +28,11 @@ async function runHere(cacheDir: string, flags: Flags): Promise<void> {
 		notice(`logman ${process.pid} writes for ${cacheDir}`);
 		if (flags.json === true) told = printJson({ pid: process.pid, cacheDir });
 	};
-	await logman({ ...processOptions(cacheDir, flags), wait: flags.wait === true, signal, onReady });
+	const onStuck = (): never => {
+		notice("leaves while a file does not answer; what is not known to be in it is safe in the spool");
+		process.exit(exitCodes.ok);
+	};
+	await logman({ ...processOptions(cacheDir, flags), wait: flags.wait === true, signal, onReady, onStuck });
 	await told;
 	notice(isReady ? `logman ${process.pid} has drained and leaves` : "stopped before it was its turn");
 }

@@ -21,7 +21,7 @@ export async function stop({ cacheDir: given, timeout = 60, json }: Flags): Prom
 	const { pid, since } = before.logman;
 	await stopLogman(cacheDir, AbortSignal.timeout(timeout * 1000));
 	const now = logmanStatus(cacheDir);
-	const left = !now.running || now.since !== since;
+	const left = !now.running || now.since !== since || now.pid !== pid;
 	const after = readSpoolStatus(cacheDir);
 	const drained = left && hasReached(after, before.numbers.next);
 	const waiting = after?.waiting ?? 0;

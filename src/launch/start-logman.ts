@@ -10,12 +10,14 @@ import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { truncate } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { pidNamespace } from "../platform/machine.ts";
 import { openOwnedFile, readPlainFile } from "../platform/owned-files.ts";
+import { RunningTime } from "../platform/running-time.ts";
 import { PylogError } from "../shared/errors.ts";
 import { ControlFile } from "../spool/control-file.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
-import { isLeaseHeld, leaseHeld, leaseHolder } from "../spool/lease.ts";
+import { isLeaseHeld, leaseHeld, type LeaseHolder, leaseHolder } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
 import { cacheDirRule, idleExitRule, rootsRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
 
@@ -57,6 +59,8 @@ export interface LogmanHandle {
 /** Descriptor under which the new process finds the lock it inherits. */
 export const startingLockFd = 3;
 const readyTimeoutMs = 15_000;
+/** A pause that was longer was no waiting: this process was stopped, and perhaps all others with it. */
+const longestStepMs = 500;
 const lookIntervalMs = 5;
 const maxSaidBytes = 64 * 1024;
 
@@ -73,16 +77,16 @@ export async function startLogman(options: StartLogmanOptions = {}): Promise<Log
 	const cacheDir = resolveCacheDir(checked.cacheDir);
 	ControlFile.open(cacheDir).close();
 	const { lease } = spoolPaths(cacheDir);
-	const giveUpMs = performance.now() + readyTimeoutMs;
+	const waiting = new RunningTime(longestStepMs);
 	let child: StartedProcess | undefined;
 	while (child === undefined) {
 		// Where somebody else is starting one, the lease will tell who that is.
 		const isTaken = isLeaseHeld(lease);
-		if ((isTaken && leaseHolder(lease) !== undefined) || performance.now() > giveUpMs) throw leaseHeld(lease);
+		if ((isTaken && leaseHolder(lease) !== undefined) || waiting.nowMs() > readyTimeoutMs) throw leaseHeld(lease);
 		if (!isTaken) child = spawnLogman({ ...checked, cacheDir });
 		if (child === undefined) await pause(lookIntervalMs);
 	}
-	await untilReady(child, giveUpMs, cacheDir);
+	await untilReady(child, waiting, cacheDir);
 	const { process: started } = child;
 	const stop = async (): Promise<void> => {
 		await stopLogman(cacheDir);
@@ -109,13 +113,13 @@ export async function stopLogman(given?: string, signal?: AbortSignal): Promise<
 	const control = ControlFile.open(cacheDir);
 	try {
 		const { lease } = spoolPaths(cacheDir);
-		let meant: string | undefined;
+		let meant: LeaseHolder | undefined;
 		while (isLeaseHeld(lease) && signal?.aborted !== true) {
 			// While it comes or leaves, the lease names nobody. Another one that came after it is not meant.
-			const started = leaseHolder(lease)?.started;
-			meant ??= started;
-			if (started !== undefined && started !== meant) return;
-			control.store("stopWanted", 1);
+			const holder = leaseHolder(lease);
+			meant ??= holder;
+			if (holder !== undefined && (holder.started !== meant?.started || holder.pid !== meant.pid)) return;
+			control.wantStop();
 			control.doorbell.ring();
 			await pause(lookIntervalMs);
 		}
@@ -145,7 +149,8 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 			detached: true,
 			cwd: "/",
 			// NODE_OPTIONS may name an inspector's port or modules of the application; neither is the logman's.
-			env: { ...process.env, NODE_OPTIONS: "", ELECTRON_RUN_AS_NODE: "1" },
+			// Each file system that does not answer takes one or two threads of the logman.
+			env: { UV_THREADPOOL_SIZE: "16", ...process.env, NODE_OPTIONS: "", ELECTRON_RUN_AS_NODE: "1" },
 			stdio: ["ignore", "ignore", errorsFd, lock.fd],
 		});
 		child.on("error", () => lock.release());
@@ -157,11 +162,11 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 }
 
 /** Ready is a logman that holds the lease, and no longer the lock that it was started with. */
-async function untilReady(started: StartedProcess, giveUpMs: number, cacheDir: string): Promise<void> {
+async function untilReady(started: StartedProcess, waiting: RunningTime, cacheDir: string): Promise<void> {
 	const { process: child, errors } = started;
 	const { lease, starting } = spoolPaths(cacheDir);
-	while (leaseHolder(lease)?.pid !== child.pid || !isLeaseHeld(lease) || isLocked(starting)) {
-		if (child.exitCode !== null || child.signalCode !== null || performance.now() > giveUpMs) {
+	while (!isHolder(child, leaseHolder(lease)) || !isLeaseHeld(lease) || isLocked(starting)) {
+		if (child.exitCode !== null || child.signalCode !== null || waiting.nowMs() > readyTimeoutMs) {
 			// One that another process has started by another way, such as a service manager, was faster.
 			if (child.exitCode === 0 && isLeaseHeld(lease)) throw leaseHeld(lease);
 			throw new PylogError(
@@ -173,6 +178,11 @@ async function untilReady(started: StartedProcess, giveUpMs: number, cacheDir: s
 		await pause(lookIntervalMs);
 	}
 	child.unref();
+}
+
+/** A logman in another container may have the same pid. */
+function isHolder(child: ChildProcess, holder: LeaseHolder | undefined): boolean {
+	return holder !== undefined && holder.pid === child.pid && holder.namespace === pidNamespace();
 }
 
 /** The lease is free a moment before the process has ended. */

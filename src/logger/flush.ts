@@ -1,5 +1,6 @@
 /** Waiting until lines are in their file and on disk. */
 
+import { RunningTime } from "../platform/running-time.ts";
 import { PylogError } from "../shared/errors.ts";
 import { parkedBytes } from "../spool/parked-file.ts";
 import type { SharedProducer } from "./shared-producer.ts";
@@ -8,6 +9,8 @@ const firstPollMs = 1;
 const longestPollMs = 20;
 /** How long no logman may be seen before the wait is given up. */
 const patienceMs = 5000;
+/** A pause that was longer was no waiting: this process was stopped, and perhaps all others with it. */
+const longestStepMs = 500;
 
 /**
  * Resolves when everything appended so far is on disk, `output` included.
@@ -18,6 +21,7 @@ export async function flushLines(shared: SharedProducer, output: string, signal?
 	const producer = shared.current;
 	const { control } = producer;
 	const goal = producer.counts();
+	const time = new RunningTime(longestStepMs);
 	let pollMs = firstPollMs;
 	let aloneSinceMs: number | undefined;
 	while (producer.isClosed || !producer.hasReached("durable", goal)) {
@@ -25,17 +29,17 @@ export async function flushLines(shared: SharedProducer, output: string, signal?
 		if (shared.leaveIfGone()) throw isGone(shared);
 		if (producer.isClosed) throw wasClosed(shared);
 		const logman = shared.ensureLogman();
-		const nowMs = performance.now();
+		const nowMs = time.nowMs();
 		aloneSinceMs = logman === "running" ? undefined : (aloneSinceMs ?? nowMs);
 		const isHopeless = logman === "none" && !shared.isAuto;
 		if (isHopeless || (aloneSinceMs !== undefined && nowMs - aloneSinceMs > patienceMs)) throw noLogman(shared);
-		control.store("flushWanted", 1);
+		control.wantFlush();
 		control.doorbell.ring();
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 		pollMs = Math.min(pollMs * 2, longestPollMs);
 	}
 	const waitingBytes = parkedBytes(control.paths.parked, output);
-	if (waitingBytes > 0) throw isParked(output, waitingBytes, control.paths.errorLog);
+	if (waitingBytes !== undefined) throw isParked(output, waitingBytes, control.paths.errorLog);
 	const dropped = shared.takeDropped();
 	if (dropped > 0) throw wereDropped(dropped, shared);
 }

@@ -2,8 +2,9 @@
  * The logger: what an application calls. It decides whether a call counts, takes the arguments apart and appends the
  * record; nothing else. Rendering, writing and waiting for disks are the logman's.
  *
- * Invariants: no logging method throws or waits for a disk, a pipe or a socket; on return the record survives the death
- * of this process. Loggers of a thread share one producer per cache directory.
+ * Invariants: no logging method throws or waits for a disk, a pipe or a socket (with `onFull: "block"` it waits for room in
+ * the spool, up to its deadline); on return the record survives the death of this process. Loggers of a thread share one
+ * producer per cache directory.
  */
 
 import { hostname } from "node:os";
@@ -212,7 +213,7 @@ export class Pylog {
 	#append(lane: LaneIndex, level: number, flags: number, above: LogMethod | undefined, parts: Parts): void {
 		const { options, shared } = this.#family;
 		const { message, fields, error } = parts;
-		shared.append(lane, {
+		const entry = {
 			level,
 			timeMs: 0,
 			flags: fields.ownFieldsOnly ? flags | recordFlags.ownFieldsOnly : flags,
@@ -222,7 +223,8 @@ export class Pylog {
 			message,
 			fields: fields.members,
 			error,
-		});
+		};
+		shared.append(lane, entry, options.onFull);
 	}
 }
 

@@ -4,6 +4,9 @@ import * as v from "valibot";
 import { type LevelName, levels } from "../line/level.ts";
 import { choice, directoryPath, oneOf, type OptionRule, rule, wholeNumber, yesOrNo } from "../shared/option-rule.ts";
 import { type Format, formats } from "../spool/log-record.ts";
+import type { FullPolicy } from "../spool/full-policy.ts";
+import { fullPolicyRule } from "./full-policy-rule.ts";
+import { levelText } from "./level-text.ts";
 import { hasFields } from "./value-kind.ts";
 
 /** Options as the logger uses them: complete, in one spelling, paths absolute. See `LoggerOptions` for what they mean. */
@@ -19,7 +22,7 @@ export interface ResolvedLoggerOptions {
 	readonly fields: object;
 	readonly callSite: boolean;
 	readonly callerSkip: number;
-	readonly onFull: "drop-new";
+	readonly onFull: FullPolicy;
 	readonly maxSpoolBytes: number;
 }
 
@@ -29,13 +32,6 @@ const maxCallerSkip = 32;
 const maxNameChars = 255;
 const minSpoolBytes = 256 * 1024;
 const levelNames = Object.keys(levels) as LevelName[];
-
-/** A level in any case; `warn` is `warning`. */
-const levelText = v.pipe(
-	v.string(),
-	v.toLowerCase(),
-	v.transform((name) => (name === "warn" ? "warning" : name)),
-);
 
 export const optionRules: { readonly [Name in OptionName]: OptionRule<ResolvedLoggerOptions[Name]> } = {
 	filename: rule(
@@ -52,7 +48,7 @@ export const optionRules: { readonly [Name in OptionName]: OptionRule<ResolvedLo
 	fields: rule(v.custom<object>(hasFields), "an object with fields"),
 	callSite: yesOrNo,
 	callerSkip: wholeNumber(0, maxCallerSkip),
-	onFull: choice(["drop-new"]),
+	onFull: fullPolicyRule,
 	maxSpoolBytes: wholeNumber(minSpoolBytes, Number.MAX_SAFE_INTEGER, "bytes"),
 };
 

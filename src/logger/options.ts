@@ -15,12 +15,40 @@ import { environmentVariable } from "../shared/environment.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
+import { dropNew, type FullPolicy } from "../spool/full-policy.ts";
 import type { Format } from "../spool/log-record.ts";
 import { defaultMaxSpoolBytes } from "../spool/producer.ts";
 import { throwsMark } from "./json-text.ts";
 import { type OptionName, optionRules, type ResolvedLoggerOptions } from "./option-rules.ts";
 
 export type { ResolvedLoggerOptions } from "./option-rules.ts";
+
+/** The loggers of a thread share a spool, but each may have its own. */
+export type FullPolicyOption = FullPolicy["policy"] | { readonly policy: "drop-new" } | BlockOption | DropLowestOption;
+
+/**
+ * Each call that finds no room waits until there is some, `deadlineMs` at most; it sleeps meanwhile, and nothing else of its
+ * thread runs, timers and signal handlers neither. It does not wait at all for a lane that is closed, a record larger than the
+ * whole spool, and a cache directory that was removed; and once the process ends, all calls together wait for a second at most.
+ * With `logman: "auto"` it starts a logman where none runs, which may add some milliseconds. A thread that runs `logman()`
+ * itself must not log so: nobody would make room.
+ */
+export interface BlockOption {
+	readonly policy: "block";
+	/** Milliseconds, 1 to 600,000. @default 1000 */
+	readonly deadlineMs?: number | undefined;
+}
+
+export interface DropLowestOption {
+	readonly policy: "drop-lowest";
+	/** Records of lower levels are dropped first. @default "warning" */
+	readonly below?: LevelName | "warn" | undefined;
+	/**
+	 * The part of the room from which on they are: of `maxSpoolBytes`, or of what the disk has for the spool when that is
+	 * less. 0.05 to 0.95. @default 0.8
+	 */
+	readonly share?: number | undefined;
+}
 
 /** What `pylog()` takes. All are checked when the logger is made. */
 export interface LoggerOptions {
@@ -56,8 +84,16 @@ export interface LoggerOptions {
 	readonly callSite?: boolean | undefined;
 	/** Frames between a logging method and the place to report: 1 for a function that wraps it. 0 to 32. @default 0 */
 	readonly callerSkip?: number | undefined;
-	/** What happens to a record that finds the spool full: it is dropped, counted, and a line says so. @default "drop-new" */
-	readonly onFull?: "drop-new" | undefined;
+	/**
+	 * What happens to a record that finds the spool full. Whatever is dropped is counted, and a line tells where it is missing.
+	 *
+	 * - `"drop-new"`: it is dropped. The call never waits.
+	 * - `"block"`: the call waits for room, a second at most or up to `deadlineMs`; only then it is dropped.
+	 * - `"drop-lowest"`: what is below `"warning"` is dropped once 80 % of the room is taken, so that the rest is left for
+	 *   what matters; what finds no room at all is dropped as well. The call never waits.
+	 * @default "drop-new"
+	 */
+	readonly onFull?: FullPolicyOption | undefined;
 	/** Disk space all records that wait may take together, in bytes. At least 262,144. @default 1073741824 (1 GiB) */
 	readonly maxSpoolBytes?: number | undefined;
 }
@@ -89,7 +125,7 @@ export function validateOptions(raw: unknown): ResolvedLoggerOptions {
 		fields: given.fields ?? {},
 		callSite: given.callSite ?? (format === "json" || usesFile),
 		callerSkip: given.callerSkip ?? 0,
-		onFull: given.onFull ?? "drop-new",
+		onFull: given.onFull ?? dropNew,
 		maxSpoolBytes: given.maxSpoolBytes ?? defaultMaxSpoolBytes,
 	};
 }

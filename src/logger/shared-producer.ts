@@ -7,8 +7,10 @@
 import { isMainThread } from "node:worker_threads";
 import { startLogmanIfNone } from "../launch/start-logman.ts";
 import { isLocked } from "../platform/file-lock.ts";
+import { RunningTime } from "../platform/running-time.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
+import type { FullPolicy } from "../spool/full-policy.ts";
 import { type Entry, Producer } from "../spool/producer.ts";
 import type { LaneIndex } from "../shared/lane.ts";
 
@@ -19,9 +21,11 @@ const watchIntervalMs = 250;
 /** Pauses between attempts to start a logman. */
 const firstStartPauseMs = 200;
 const longestStartPauseMs = 30_000;
-/** How long an ending process waits for its lines to be written. */
+/** How long an ending process waits for its lines to be written, all in all. */
 const exitWaitMs = 1000;
 const exitPollMs = 2;
+/** A pause that was longer was no waiting: this process was stopped, and perhaps the logman with it. */
+const longestStepMs = 100;
 /** How often it is asked, while records can't be taken, whether the spool is still there. */
 const lookIntervalMs = 100;
 /** How often it looks for a logman meanwhile: one that was leaving does not see its lines. */
@@ -34,6 +38,12 @@ export interface SharedProducerOptions {
 }
 
 const shared = new Map<string, SharedProducer>();
+const { wait } = Atomics;
+let isEnding = false;
+/** What is left of the moment that an ending process waits. */
+let exitLeftMs: number = exitWaitMs;
+/** Once the process or thread ends: how long its logging calls may wait, all together with the wait at the end. */
+let exitUntilMs = Number.POSITIVE_INFINITY;
 
 export class SharedProducer {
 	readonly cacheDir: string;
@@ -50,7 +60,7 @@ export class SharedProducer {
 	private constructor(options: SharedProducerOptions) {
 		this.cacheDir = options.cacheDir;
 		this.#maxSpoolBytes = options.maxSpoolBytes;
-		this.#producer = Producer.open(options);
+		this.#producer = this.#open();
 	}
 
 	/** The producer of this thread for a cache directory, with one user more. @throws PylogError as `Producer.open` */
@@ -77,7 +87,7 @@ export class SharedProducer {
 	/** The producer. One that was left is opened again, until the process ends: a line that comes late is not lost. */
 	get producer(): Producer {
 		if (this.#producer.isClosed) {
-			this.#producer = Producer.open({ cacheDir: this.cacheDir, maxSpoolBytes: this.#maxSpoolBytes });
+			this.#producer = this.#open();
 			this.#droppedBefore = 0;
 			this.#register();
 			if (this.#isAuto) this.#startLogman();
@@ -85,16 +95,36 @@ export class SharedProducer {
 		return this.#producer;
 	}
 
+	#open(): Producer {
+		const { cacheDir } = this;
+		return Producer.open({ cacheDir, maxSpoolBytes: this.#maxSpoolBytes, maxWaitMs: () => this.#maxWaitMs() });
+	}
+
 	#register(): void {
-		if (shared.size === 0) process.once("exit", onExit);
+		if (shared.size === 0) {
+			// In front of the application's own listeners: what they log must not hold up the end.
+			process.prependOnceListener("exit", onExitBegins);
+			process.once("exit", onExit);
+		}
 		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
 	}
 
-	/** As `Producer.append`. */
-	append(lane: LaneIndex, entry: Entry): boolean {
-		if (this.producer.append(lane, entry)) return true;
-		// Where the spool was removed or moved, the record goes into a new one.
-		return this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry);
+	/** As `Producer.append`. A call that waits sees to it that a logman runs. */
+	append(lane: LaneIndex, entry: Entry, whenFull: FullPolicy): boolean {
+		const isTaken =
+			this.producer.append(lane, entry, whenFull) ||
+			// Where the spool was removed or moved, the record goes into a new one.
+			(this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry, whenFull));
+		// Whoever logs while his process ends, behind our own handler, has no other moment.
+		if (isEnding) this.waitAtExit();
+		return isTaken;
+	}
+
+	/** For a call that waits for room. Nobody makes room in a spool that was removed. */
+	#maxWaitMs(): number {
+		if (!this.#producer.isInPlace) return 0;
+		this.ensureLogman();
+		return Math.max(0, exitUntilMs - performance.now());
 	}
 
 	/** Records dropped since the last time this was asked. */
@@ -129,14 +159,16 @@ export class SharedProducer {
 		this.#watch = undefined;
 		this.#producer.close();
 		if (shared.get(this.cacheDir) === this) shared.delete(this.cacheDir);
-		if (shared.size === 0) process.off("exit", onExit);
+		if (shared.size > 0) return;
+		process.off("exit", onExitBegins);
+		process.off("exit", onExit);
 	}
 
 	/**
 	 * Whether a logman runs; where none does, one is started unless that is left to the user. Never throws: a process
-	 * without a free descriptor can neither see nor start one.
+	 * without a free descriptor, or without the rights that it had, can neither see nor start one.
 	 */
-	ensureLogman(): "running" | "starting" | "none" {
+	ensureLogman(): "running" | "starting" | "none" | "unknown" {
 		const { lease, starting } = spoolPaths(this.cacheDir);
 		try {
 			if (isLeaseHeld(lease)) {
@@ -145,7 +177,7 @@ export class SharedProducer {
 			}
 			if (isLocked(starting)) return "starting";
 		} catch {
-			return "none";
+			return "unknown";
 		}
 		if (!this.#isAuto) return "none";
 		this.#startIfDue();
@@ -172,21 +204,34 @@ export class SharedProducer {
 		this.#watch.unref();
 	}
 
-	/** At the end of the process or thread: waits a moment for the lines to be written. Blocks, for a second at most. */
-	waitAtExit(untilMs: number): void {
-		if (this.#producer.isClosed || this.#producer.hasReached("written")) return;
-		const sleeper = new Int32Array(new SharedArrayBuffer(4));
-		let lookAtMs = Number.NEGATIVE_INFINITY;
-		for (;;) {
-			const nowMs = performance.now();
-			if (nowMs >= untilMs || this.#producer.hasReached("written")) return;
-			if (nowMs >= lookAtMs) {
-				if (this.ensureLogman() === "none") return;
-				this.#producer.control.doorbell.ring();
-				lookAtMs = nowMs + exitLookMs;
+	/**
+	 * At the end of the process or thread: waits a moment for the lines to be written. Blocks, for a second at most in all
+	 * calls together, whatever the application has done to clocks and atomics. Never throws.
+	 */
+	waitAtExit(): void {
+		const time = new RunningTime(longestStepMs);
+		let waitedMs = 0;
+		try {
+			const sleeper = new Int32Array(new SharedArrayBuffer(4));
+			let lookAtMs = 0;
+			for (let polls = 0; waitedMs < exitLeftMs && this.#isAwaited(); polls++) {
+				if (waitedMs >= lookAtMs) {
+					if (!this.#producer.isInPlace || this.ensureLogman() === "none") return;
+					this.#producer.control.doorbell.ring();
+					lookAtMs = waitedMs + exitLookMs;
+				}
+				wait(sleeper, 0, 0, exitPollMs);
+				waitedMs = Math.max(time.nowMs(), (polls + 1) * exitPollMs);
 			}
-			Atomics.wait(sleeper, 0, 0, exitPollMs);
+		} catch {
+			// Where waiting is impossible (some threads must not), the lines are in the spool all the same.
+		} finally {
+			exitLeftMs -= waitedMs;
 		}
+	}
+
+	#isAwaited(): boolean {
+		return !this.#producer.isClosed && !this.#producer.hasReached("written");
 	}
 
 	/** Gives mappings and descriptors back. */
@@ -195,9 +240,16 @@ export class SharedProducer {
 	}
 }
 
+function onExitBegins(): void {
+	exitUntilMs = performance.now() + exitWaitMs;
+}
+
 function onExit(): void {
-	const untilMs = performance.now() + exitWaitMs;
-	for (const producer of shared.values()) producer.waitAtExit(untilMs);
+	isEnding = true;
+	// What calls of the application's own exit listeners have waited counts as well.
+	const leftMs = exitUntilMs - performance.now();
+	if (leftMs < exitLeftMs) exitLeftMs = Math.max(0, leftMs);
+	for (const producer of shared.values()) producer.waitAtExit();
 	// A process gives everything back by ending; a thread does not. What is logged later still opens a new producer.
 	if (!isMainThread) for (const producer of shared.values()) producer.closeAtExit();
 }

@@ -17,13 +17,16 @@ const pollForMs = 40;
 
 export class Alarm {
 	readonly #control: ControlFile;
+	readonly #hasLateNews: () => boolean;
 	readonly #watchers: FSWatcher[] = [];
 	#lastNumber = -1;
 	#activeAtMs = 0;
 	#rung = false;
 
-	constructor(control: ControlFile) {
+	/** @param hasLateNews Whether there is something to read that no new number tells of. */
+	constructor(control: ControlFile, hasLateNews: () => boolean) {
 		this.#control = control;
+		this.#hasLateNews = hasLateNews;
 	}
 
 	/** From now on a file that comes into the inbox ends the wait; `onInbox` is called first. */
@@ -46,10 +49,10 @@ export class Alarm {
 	async wait(idleMs: number, isUrgent: boolean): Promise<void> {
 		const nowMs = performance.now();
 		if (this.#hasNews()) this.#activeAtMs = nowMs;
-		if (isUrgent || nowMs - this.#activeAtMs < pollForMs) {
+		const mayPoll = isUrgent || nowMs - this.#activeAtMs < pollForMs;
+		// What keeps it from sleeping may last: the event loop has to turn all the same.
+		if (mayPoll || !(await this.#sleep(idleMs))) {
 			await new Promise((resolve) => setTimeout(resolve, Math.min(pollMs, idleMs)));
-		} else {
-			await this.#sleep(idleMs);
 		}
 		this.#rung = false;
 	}
@@ -69,20 +72,23 @@ export class Alarm {
 		}
 	}
 
-	async #sleep(idleMs: number): Promise<void> {
+	/** Whether it slept: not when there is something to do already. */
+	async #sleep(idleMs: number): Promise<boolean> {
 		const { doorbell } = this.#control;
 		doorbell.prepare();
 		// Whatever came before the announcement rang no bell.
 		if (
 			this.#rung ||
 			this.#hasNews() ||
+			this.#hasLateNews() ||
 			this.#control.load("flushWanted") !== 0 ||
 			this.#control.load("stopWanted") !== 0
 		) {
 			doorbell.cancel();
-			return;
+			return false;
 		}
 		await doorbell.sleep(idleMs);
+		return true;
 	}
 
 	/** Whether a number was taken since the last look. */

@@ -5,7 +5,7 @@
 
 import { LineBuffer } from "../line/line-buffer.ts";
 import { rendererFor } from "../line/renderer.ts";
-import type { LogRecord } from "../spool/log-record.ts";
+import type { LoggerDefinition, LogRecord } from "../spool/log-record.ts";
 import type { OutputRule } from "./output-rule.ts";
 
 /** A batch ends after so many bytes of lines, or so many records: it bounds memory and the time until the next look. */
@@ -22,9 +22,18 @@ export interface RefusedRecord {
 	readonly line: Buffer;
 }
 
+/** What goes to one output. */
+export interface OutputLines {
+	readonly lines: LineBuffer;
+	/** How many records that are. */
+	records: number;
+	/** The last record's: how lines of this output look. */
+	definition: LoggerDefinition;
+}
+
 export class Batch {
 	/** Lines by path of the output, in the order of each output's first line. */
-	readonly lines: Map<string, LineBuffer> = new Map();
+	readonly outputs: Map<string, OutputLines> = new Map();
 	/** Records whose output is refused. */
 	readonly unusable: RefusedRecord[] = [];
 	readonly #rule: OutputRule;
@@ -42,27 +51,26 @@ export class Batch {
 
 	/** Renders a record. Returns `"last"` when the batch is full with it. */
 	add(record: LogRecord): "on" | "last" {
-		const { output } = record.definition;
 		this.#records += 1;
 		const reason = this.#rule.whyRefused(record.definition);
 		if (reason !== undefined) {
 			this.#refuse(record, reason);
 		} else {
-			const buffer = this.#bufferFor(output);
-			const before = buffer.length;
-			rendererFor(record.definition)(record, buffer);
-			this.#bytes += buffer.length - before;
+			const { lines } = this.#outputFor(record.definition);
+			const before = lines.length;
+			rendererFor(record.definition)(record, lines);
+			this.#bytes += lines.length - before;
 		}
 		return this.#bytes >= maxBytes || this.#records >= maxRecords ? "last" : "on";
 	}
 
 	/** Empties the batch for the next one. */
 	clear(): void {
-		for (const buffer of this.lines.values()) {
-			buffer.clear();
-			if (this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
+		for (const { lines } of this.outputs.values()) {
+			lines.clear();
+			if (this.#spare.length < maxSpareBuffers) this.#spare.push(lines);
 		}
-		this.lines.clear();
+		this.outputs.clear();
 		this.unusable.length = 0;
 		this.#bytes = this.#records = 0;
 	}
@@ -76,13 +84,15 @@ export class Batch {
 		this.#spare.push(buffer);
 	}
 
-	#bufferFor(output: string): LineBuffer {
-		let buffer = this.lines.get(output);
-		if (buffer === undefined) {
-			buffer = this.#spare.pop() ?? newBuffer();
-			this.lines.set(output, buffer);
+	#outputFor(definition: LoggerDefinition): OutputLines {
+		let output = this.outputs.get(definition.output);
+		if (output === undefined) {
+			output = { lines: this.#spare.pop() ?? newBuffer(), records: 0, definition };
+			this.outputs.set(definition.output, output);
 		}
-		return buffer;
+		output.records += 1;
+		output.definition = definition;
+		return output;
 	}
 }
 

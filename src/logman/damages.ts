@@ -46,9 +46,25 @@ export class Damages implements SpoolReaderEvents {
 	 * @param refusal PYLOG_OUTPUT_REFUSED, as the file sink throws it.
 	 */
 	refuse(output: string, lines: Uint8Array, refusal: PylogError): void {
-		const count = lines.reduce((sum, byte) => sum + (byte === 0x0a ? 1 : 0), 0);
-		const { reason } = refusal.details;
-		this.#keep(output, lines, typeof reason === "string" ? reason : refusal.message, count);
+		this.#keep(output, lines, reasonOf(refusal), lineEnds(lines));
+	}
+
+	/**
+	 * Moves a file of lines that waited for an output that is refused, and tells of it.
+	 *
+	 * @param count How many lines are in it.
+	 * @returns Whether it is out of the way.
+	 */
+	refuseFile(output: string, file: string, count: number, refusal: PylogError): boolean {
+		const reason = reasonOf(refusal);
+		const outcome = this.#quarantine.take(file, `${reason}: ${output}`);
+		if (outcome.kind === "failed") {
+			this.#errors.report({ what: "move lines to quarantine/ whose file is refused", error: outcome.error, output });
+			return false;
+		}
+		const isCut = outcome.kind === "kept" && outcome.isCut;
+		this.#tell(output, reason, count, isCut ? "Only the beginning of what waited is kept." : undefined);
+		return true;
 	}
 
 	#keep(output: string | undefined, lines: Uint8Array, reason: string, count: number): void {
@@ -62,11 +78,16 @@ export class Damages implements SpoolReaderEvents {
 			});
 		}
 		const first = Buffer.from(lines.subarray(0, maxShownBytes)).toString().split("\n", 1)[0] ?? "";
+		this.#tell(output, reason, count, first);
+	}
+
+	#tell(output: string | undefined, reason: string, count: number, message: string | undefined): void {
+		if (count === 0) return;
 		this.#errors.report({
 			what: "write lines to a file that is refused; they are in quarantine/",
 			error: new PylogError("PYLOG_OUTPUT_REFUSED", reason),
-			message: first,
 			times: count,
+			...(message === undefined ? {} : { message }),
 			...(output === undefined ? {} : { output }),
 		});
 	}
@@ -102,4 +123,26 @@ export class Damages implements SpoolReaderEvents {
 			),
 		});
 	};
+
+	readonly onSuspect = (producer: number): void => {
+		this.#errors.report({
+			what: "wait for a producer; it is passed over",
+			error: new PylogError(
+				"PYLOG_SPOOL_DAMAGED",
+				`Producer ${producer} shows bounds in its slot that no append stores: it is broken, or hostile.`,
+			),
+		});
+	};
+}
+
+/** How many lines end in these bytes. */
+export function lineEnds(bytes: Uint8Array): number {
+	let count = 0;
+	for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) count += 1;
+	return count;
+}
+
+function reasonOf({ details, message }: PylogError): string {
+	const { reason } = details;
+	return typeof reason === "string" ? reason : message;
 }

@@ -5,50 +5,39 @@
  * its lines with one write; only the next checkpoint says that the batch is done. A death in between leaves enough to
  * find out, file by file, what was written (`findAppend`).
  *
- * An output that fails is parked: what is left of its lines goes to its parked file, and the checkpoint is told first.
+ * An output that is refused (a logman with roots) gets nothing: what is left of its lines goes to quarantine, and is done.
+ *
+ * An output that fails is parked: what is left of its lines goes to its parked file, and the checkpoint is told first. So
+ * is one that does not answer; whether its write has happened is in doubt then, and found out when it answers again
+ * (`return-home.ts`).
  */
 
-import { FileSink } from "../sinks/file/file-sink.ts";
-import { findAppend } from "../sinks/file/find-append.ts";
-import { AppendError, readRange } from "../sinks/file/output-file.ts";
-import { systemCode } from "../shared/errors.ts";
-import type { CheckpointFile, OutputState } from "../spool/checkpoint.ts";
-import type { SpoolReader } from "../spool/spool-reader.ts";
+import { type FileSink, OtherFileError } from "../sinks/file/file-sink.ts";
+import { AppendError } from "../sinks/file/output-file.ts";
+import { isRefused } from "../sinks/file/output-paths.ts";
+import { StalledError } from "../sinks/file/slow-calls.ts";
+import type { PylogError } from "../shared/errors.ts";
+import type { OutputState } from "../spool/checkpoint.ts";
 import type { Batch } from "./batch.ts";
-import type { ErrorLog } from "./error-log.ts";
-import type { ParkedOutput, ParkedOutputs } from "./parked-outputs.ts";
-
-/** Bytes brought back from a parked file at a time. */
-const bringBackBytes = 1024 * 1024;
-
-/** Lines on their way into one file. */
-interface Shipment {
-	readonly path: string;
-	readonly bytes: Buffer;
-	/** Bytes that are in a file. */
-	writtenBytes: number;
-	/** What the file that gets the rest was before it; `undefined` before the batch is announced. */
-	state: OutputState | undefined;
-}
+import { dropLine } from "./drop-line.ts";
+import type { ParkedOutput } from "./parked-outputs.ts";
+import { isWritten, leadWith, nextLine, type Shipment } from "./shipment.ts";
+import type { Standing } from "./standing.ts";
 
 export class Delivery {
-	readonly sink: FileSink = new FileSink();
-	readonly #checkpoint: CheckpointFile;
-	readonly #reader: SpoolReader;
-	readonly #parked: ParkedOutputs;
-	readonly #errors: ErrorLog;
+	readonly #standing: Standing;
+	readonly #outputs: FileSink;
+	readonly #aside: FileSink;
 	/** What of a batch is still to be written; kept while even the spool's own disk takes nothing. */
 	#shipments: Shipment[] = [];
 	#isPending = false;
 	/** Whether the checkpoint holds the batch as it is now: nothing is written before it does. */
 	#isAnnounced = false;
-	#hasUnconfirmed = false;
 
-	constructor(checkpoint: CheckpointFile, reader: SpoolReader, parked: ParkedOutputs, errors: ErrorLog) {
-		this.#checkpoint = checkpoint;
-		this.#reader = reader;
-		this.#parked = parked;
-		this.#errors = errors;
+	constructor(standing: Standing) {
+		this.#standing = standing;
+		this.#outputs = standing.outputs;
+		this.#aside = standing.aside;
 	}
 
 	/** Whether a batch was begun that is not wholly delivered. Its lines must stay as they are until it is. */
@@ -57,199 +46,180 @@ export class Delivery {
 	}
 
 	/** Delivers what the reader has read since the last delivery. @throws what the spool's own disk says. */
-	deliver(batch: Batch): void {
-		this.#shipments = [...batch.lines].map(([path, { bytes }]) => ({ path, bytes, writtenBytes: 0, state: undefined }));
-		this.#isPending = true;
-		this.#isAnnounced = false;
-		this.finish();
+	async deliver(batch: Batch): Promise<void> {
+		const shipments: Shipment[] = [];
+		for (const [path, { lines, records, definition }] of batch.outputs) {
+			shipments.push({ path, lead: "", bytes: lines.bytes, writtenBytes: 0, records, definition, state: undefined });
+		}
+		await this.#begin(shipments);
+	}
+
+	/** Puts the line that tells of dropped ones behind what is parked. @throws as {@link deliver} */
+	async tellDrops(parked: ParkedOutput, notice: string): Promise<void> {
+		const bytes = Buffer.from(notice);
+		parked.dropped = undefined;
+		await this.#begin([
+			{ path: parked.path, lead: notice, bytes, writtenBytes: 0, records: 0, definition: undefined, state: undefined },
+		]);
 	}
 
 	/** Writes what is still to be written of the batch. @throws what the spool's own disk says. */
-	finish(): void {
-		if (!this.#isAnnounced) this.#announce();
-		for (const shipment of this.#shipments) this.#write(shipment);
+	async finish(): Promise<void> {
+		if (!this.#isAnnounced) await this.#announce();
+		for (const shipment of this.#shipments) await this.#write(shipment);
 		this.#shipments = [];
 		this.#isPending = false;
-		this.#reader.markDelivered();
-		this.#hasUnconfirmed = true;
-	}
-
-	/** Stores that the last batch is done, and tells the producers. */
-	confirm(): void {
-		if (this.#hasUnconfirmed) this.#writeCheckpoint([]);
+		this.#standing.noteDelivered();
 	}
 
 	/** After a start: finds out what of the batch that a death interrupted is written. The rest is pending then. */
-	recover(batch: Batch, outputs: readonly OutputState[]): void {
+	async recover(batch: Batch, outputs: readonly OutputState[]): Promise<void> {
+		const others = new Set([...batch.outputs.keys(), ...outputs.map(({ path }) => path)]);
 		for (const state of outputs) {
-			if (state.parked !== undefined) {
-				this.#recoverBroughtBack(state, state.parked);
-				continue;
-			}
-			const bytes = batch.lines.get(state.path)?.bytes;
-			if (bytes === undefined) continue;
-			if (state.target !== state.path) this.#parked.park(state.path);
-			const writtenBytes = state.skippedBytes + this.#countWritten(state, bytes.subarray(state.skippedBytes));
-			this.#shipments.push({ path: state.path, bytes, writtenBytes, state });
+			if (state.parked === undefined) this.#shipments.push(await this.#recover(batch, state, others));
+			else this.#standing.doubts.set(state.path, { ...state, parked: state.parked });
 		}
 		this.#isPending = true;
 		this.#isAnnounced = false;
 	}
 
-	/** Tries to bring lines back from the parked file of an output that is due. Returns whether it worked. */
-	bringBack(parked: ParkedOutput, nowMs: number): boolean {
+	async #recover(batch: Batch, state: OutputState, others: ReadonlySet<string>): Promise<Shipment> {
+		const { path, target, skippedBytes, lead = "" } = state;
+		const { lines, records = 0, definition } = batch.outputs.get(path) ?? {};
+		const bytes = Buffer.concat([Buffer.from(lead), lines?.bytes ?? Buffer.alloc(0)]);
+		const shipment: Shipment = { path, lead, bytes, writtenBytes: skippedBytes, records, definition, state };
+		if (target !== path) this.#standing.parked.park(path);
 		try {
-			const waiting = readWaiting(parked, parked.broughtBack + bringBackBytes);
-			if (waiting.length > 0) this.#bringBackBytes(parked, waiting);
-			else this.#releaseParked(parked);
-			return true;
+			const rest = bytes.subarray(skippedBytes);
+			shipment.writtenBytes += (await this.#standing.countWritten(state, rest, others)).writtenBytes;
 		} catch (error) {
-			this.#parked.postpone(parked, nowMs);
-			this.#report(parked.path, error, undefined);
-			return false;
+			if (isRefused(error)) this.#refuse(shipment, error);
+			else if (target === path) this.#putInDoubt(shipment, error);
+			else this.#standing.report({ what: "find out which lines are in their parked file", error, output: path });
 		}
+		return shipment;
 	}
 
-	/** Brings all files to the disk, and tells the producers. Blocks. Returns whether it worked. */
-	sync(): boolean {
-		this.sink.sync((path, error) => this.#errors.report({ what: "sync a file to the disk", error, output: path }));
-		if (!this.sink.isSynced) return false;
-		// The checkpoint first: after a power failure a line that was on disk must not be written again.
-		this.confirm();
-		this.#checkpoint.sync();
-		this.#reader.publishDurable();
-		return true;
+	async #begin(shipments: Shipment[]): Promise<void> {
+		this.#shipments = shipments;
+		this.#isPending = true;
+		this.#isAnnounced = false;
+		await this.finish();
 	}
 
 	/** Stores what is to be written, and what each file is before it. */
-	#announce(): void {
+	async #announce(): Promise<void> {
 		this.#isAnnounced = false;
-		this.#shipments = this.#shipments.filter(({ writtenBytes, bytes }) => writtenBytes < bytes.length);
-		const states = this.#shipments.map((shipment) => (shipment.state = this.#stateOf(shipment)));
-		this.#writeCheckpoint(states);
+		const states: OutputState[] = [];
+		for (const shipment of this.#shipments) {
+			if (isWritten(shipment)) continue;
+			shipment.state = await this.#stateOf(shipment);
+			if (shipment.state !== undefined) states.push(shipment.state);
+		}
+		this.#shipments = this.#shipments.filter((shipment) => !isWritten(shipment));
+		this.#standing.store(states);
 		this.#isAnnounced = true;
 	}
 
-	/** What the file is that the rest goes to: the output itself, or its parked file. */
-	#stateOf({ path, bytes, writtenBytes: skippedBytes }: Shipment): OutputState {
-		if (this.#parked.get(path) === undefined) {
+	/** What the file is that the rest goes to: the output itself, or its parked file. `undefined`: there is no room, or it is refused. */
+	async #stateOf(shipment: Shipment): Promise<OutputState | undefined> {
+		const { path } = shipment;
+		if (this.#standing.parked.get(path) === undefined) {
 			try {
-				return { path, target: path, ...this.sink.file(path).state, skippedBytes };
+				const file = await this.#outputs.file(path);
+				// Somebody's line without an end, or one that a power failure has cut: ours must not go on in it.
+				if (file.endsInLine) leadWith(shipment, "\n");
+				return stateFor(shipment, path, file.state);
 			} catch (error) {
-				this.#park(path, error, lineAt(bytes, skippedBytes));
+				if (isRefused(error)) {
+					this.#refuse(shipment, error);
+					return undefined;
+				}
+				this.#park(shipment, error);
 			}
 		}
-		const { file } = this.#parked.park(path);
-		return { path, target: file, ...this.sink.file(file).state, skippedBytes };
+		const parked = this.#standing.parked.park(path);
+		if (this.#isDropped(shipment, parked)) return undefined;
+		if (parked.dropped !== undefined && shipment.writtenBytes === 0) {
+			leadWith(shipment, parked.dropped.notice);
+			parked.dropped = undefined;
+		}
+		return stateFor(shipment, parked.file, (await this.#aside.file(parked.file)).state);
 	}
 
-	#write(shipment: Shipment): void {
+	/** Drops the lines for a parked output where there is no room for them; half a batch goes on to its end. */
+	#isDropped(shipment: Shipment, parked: ParkedOutput): boolean {
+		const { bytes, writtenBytes, records, definition } = shipment;
+		if (definition === undefined || writtenBytes > 0 || this.#standing.parked.hasRoom(bytes.length)) return false;
+		const count = (parked.dropped?.count ?? 0) + records;
+		parked.dropped = { count, notice: dropLine(count, definition, this.#standing.reader.horizon) };
+		shipment.writtenBytes = bytes.length;
+		this.#standing.report({
+			what: "keep lines for an output that can't be written; they are dropped, and a line will say so",
+			error: "parked/ has reached its limit (option maxParkedBytes)",
+			output: shipment.path,
+		});
+		return true;
+	}
+
+	async #write(shipment: Shipment): Promise<void> {
 		const { path, bytes } = shipment;
-		while (shipment.writtenBytes < bytes.length) {
+		while (!isWritten(shipment)) {
 			const { target } = shipment.state as OutputState;
+			const before = shipment.writtenBytes;
 			try {
-				this.sink.append(target, bytes.subarray(shipment.writtenBytes));
+				const { state } = shipment;
+				await (target === path ? this.#outputs : this.#aside).append(target, bytes.subarray(before), state);
 				shipment.writtenBytes = bytes.length;
 			} catch (error) {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
+				if (isRefused(error)) {
+					this.#refuse(shipment, error);
+					continue;
+				}
+				if (error instanceof OtherFileError) {
+					await this.#announce();
+					continue;
+				}
 				// The parked file itself can't be written: the spool's disk is full. Nothing is lost, it is tried again.
 				if (target !== path) throw error;
-				this.#park(path, error, lineAt(bytes, shipment.writtenBytes));
-				this.#announce();
+				if (error instanceof StalledError && error.isUnderWay) this.#putInDoubt(shipment, error);
+				else this.#park(shipment, error);
+				await this.#announce();
+			} finally {
+				if (target !== path) this.#standing.parked.park(path).sizeBytes += shipment.writtenBytes - before;
 			}
 		}
 	}
 
-	#park(path: string, error: unknown, message: string): void {
-		this.#report(path, error, message);
-		this.#parked.postpone(this.#parked.park(path), performance.now());
+	/** Parks an output of which is not known how much of the shipment it has. The next checkpoint has to say so. */
+	#putInDoubt(shipment: Shipment, error: unknown): void {
+		const state = shipment.state as OutputState;
+		this.#park(shipment, error);
+		const from = this.#standing.parked.park(state.path).sizeBytes;
+		const to = from + shipment.bytes.length - shipment.writtenBytes;
+		this.#standing.doubts.set(state.path, { ...state, skippedBytes: 0, parked: { from, to } });
 	}
 
-	/** How many of the bytes that were to go to a file are in it, or in the file that it has become. */
-	#countWritten(state: OutputState, bytes: Buffer): number {
-		let writtenBytes = 0;
-		try {
-			const found = findAppend(state.target, state, bytes);
-			writtenBytes = found.writtenBytes;
-			if (found.path === state.target || writtenBytes === bytes.length) return writtenBytes;
-			// Half a batch in a file that was renamed since: the other half belongs there, too.
-			this.sink.append(found.path, bytes.subarray(writtenBytes));
-			return bytes.length;
-		} catch (error) {
-			this.#errors.report({ what: "find out which lines are in their file", error, output: state.path });
-			return writtenBytes + (error instanceof AppendError ? error.writtenBytes : 0);
-		}
+	/** Keeps in quarantine what is left: for an output that may not be written nothing waits. It counts as done. */
+	#refuse(shipment: Shipment, refusal: PylogError): void {
+		const rest = shipment.bytes.subarray(shipment.writtenBytes);
+		// An end for somebody's line is none of ours.
+		if (rest.length > 1) this.#standing.damages.refuse(shipment.path, rest, refusal);
+		shipment.writtenBytes = shipment.bytes.length;
 	}
 
-	#recoverBroughtBack(state: OutputState, { from, to }: { readonly from: number; readonly to: number }): void {
-		const parked = this.#parked.get(state.path);
-		if (parked === undefined) return;
-		parked.broughtBack = from;
-		parked.broughtBack += this.#countWritten(state, readWaiting(parked, to));
-	}
-
-	#bringBackBytes(parked: ParkedOutput, bytes: Buffer): void {
-		const { path } = parked;
-		const range = { from: parked.broughtBack, to: parked.broughtBack + bytes.length };
-		const state = { path, target: path, ...this.sink.file(path).state, skippedBytes: 0, parked: range };
-		this.#writeCheckpoint([state]);
-		this.#hasUnconfirmed = true;
-		try {
-			this.sink.append(path, bytes);
-			parked.broughtBack = range.to;
-		} catch (error) {
-			parked.broughtBack += error instanceof AppendError ? error.writtenBytes : 0;
-			throw error;
-		} finally {
-			this.confirm();
-		}
-	}
-
-	#releaseParked(parked: ParkedOutput): void {
-		this.sink.file(parked.path).sync();
-		this.sink.forget(parked.file);
-		this.#parked.release(parked);
-		this.#writeCheckpoint([]);
-	}
-
-	/** Stores where everything stands; what was delivered before is confirmed by it. */
-	#writeCheckpoint(outputs: readonly OutputState[]): void {
-		this.#checkpoint.write({
-			horizon: this.#reader.horizon,
-			delivered: this.#reader.delivered,
-			chains: this.#reader.states(),
-			outputs,
-			parked: this.#parked.broughtBack(),
-			unsynced: [...new Set([...this.sink.unsynced, ...outputs.map(({ target }) => target)])],
-		});
-		this.#hasUnconfirmed = false;
-		this.#reader.publish();
-	}
-
-	#report(path: string, error: unknown, message: string | undefined): void {
-		const cause = error instanceof AppendError ? error.cause : error;
-		this.#errors.report({
-			what: "write lines to their file; they wait in parked/",
-			error: cause,
-			output: path,
-			...(message === undefined ? {} : { message }),
-		});
+	#park(shipment: Shipment, error: unknown): void {
+		this.#standing.reportUnwritable(shipment.path, error, nextLine(shipment));
+		const { retry } = this.#standing.parked.park(shipment.path);
+		retry.postpone(performance.now());
 	}
 }
 
-/** The parked bytes up to `to` that are not brought back. A file that somebody took away has none. */
-function readWaiting({ file, broughtBack }: ParkedOutput, to: number): Buffer {
-	try {
-		return readRange(file, broughtBack, to);
-	} catch (error) {
-		if (systemCode(error) === "ENOENT") return Buffer.alloc(0);
-		throw error;
-	}
-}
-
-/** The line that the byte at `at` belongs to. */
-function lineAt(bytes: Buffer, at: number): string {
-	const start = at === 0 ? 0 : bytes.lastIndexOf(0x0a, at - 1) + 1;
-	const end = bytes.indexOf(0x0a, start);
-	return bytes.toString("utf8", start, Math.min(end === -1 ? bytes.length : end, start + 4096));
+function stateFor(
+	{ path, writtenBytes, lead }: Shipment,
+	target: string,
+	file: Omit<OutputState, "path" | "target" | "skippedBytes">,
+): OutputState {
+	return { path, target, ...file, atMs: Date.now(), skippedBytes: writtenBytes, ...(lead === "" ? {} : { lead }) };
 }

@@ -17,6 +17,7 @@ import { inspect } from "node:util";
 import { oneLineText, writeEscapedText } from "../line/escape.ts";
 import { LineBuffer } from "../line/line-buffer.ts";
 import { systemCode } from "../shared/errors.ts";
+import { instant } from "../shared/instant.ts";
 
 /** What the logman met. */
 export interface ErrorReport {
@@ -143,10 +144,4 @@ function toOneLine(text: string): string {
 	const line = new LineBuffer({ initialBytes: 1024 });
 	writeEscapedText(line, cut, oneLineText);
 	return cut === text ? line.bytes.toString() : `${line.bytes.toString()} (cut: ${text.length} characters)`;
-}
-
-/** Always 24 characters. */
-function instant(timeMs: number): string {
-	const inRange = Number.isFinite(timeMs) ? Math.min(Math.max(timeMs, 0), 253_402_300_799_999) : 0;
-	return new Date(inRange).toISOString();
 }

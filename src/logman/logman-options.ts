@@ -10,8 +10,10 @@ import {
 	syncRule,
 } from "../launch/logman-rules.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
-import { rule, yesOrNo } from "../shared/option-rule.ts";
+import { rule, wholeNumber, yesOrNo } from "../shared/option-rule.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
+
+const defaultMaxParkedBytes: number = 1024 * 1024 * 1024;
 
 export interface LogmanOptions {
 	/** Directory of the queue. @default `PYLOG_CACHE_DIR`, else `pylog` in the user's XDG state directory */
@@ -31,8 +33,15 @@ export interface LogmanOptions {
 	readonly idleExitMs?: number | undefined;
 	/** Wait for another logman to leave instead of failing. @default false */
 	readonly wait?: boolean | undefined;
+	/** Bytes that lines may take that wait for outputs which can't be written. At least 1,048,576. @default 1073741824 (1 GiB) */
+	readonly maxParkedBytes?: number | undefined;
 	/** Called once the lease is held. */
 	readonly onReady?: (() => void) | undefined;
+	/**
+	 * Called when all is done but for writes to files that do not answer. The lease is kept until they do, lest another
+	 * logman writes the same; to end the process frees it as well. @default nothing is called
+	 */
+	readonly onStuck?: (() => void) | undefined;
 }
 
 export interface ResolvedLogmanOptions {
@@ -44,8 +53,16 @@ export interface ResolvedLogmanOptions {
 	readonly syncIntervalMs: number;
 	readonly idleExitMs: number | undefined;
 	readonly wait: boolean;
+	readonly maxParkedBytes: number;
 	readonly onReady: () => void;
+	readonly onStuck: () => void;
 }
+
+const minParkedBytes = 1024 * 1024;
+const callback = rule(
+	v.custom<() => void>((value) => typeof value === "function"),
+	"a function",
+);
 
 const rules = {
 	cacheDir: cacheDirRule,
@@ -55,10 +72,9 @@ const rules = {
 	syncIntervalMs: syncIntervalRule,
 	idleExitMs: idleExitRule,
 	wait: yesOrNo,
-	onReady: rule(
-		v.custom<() => void>((value) => typeof value === "function"),
-		"a function",
-	),
+	maxParkedBytes: wholeNumber(minParkedBytes, Number.MAX_SAFE_INTEGER),
+	onReady: callback,
+	onStuck: callback,
 };
 
 /** @throws PylogError PYLOG_OPTION_INVALID naming each wrong option, what it got and what it takes. */
@@ -74,6 +90,8 @@ export function validateLogmanOptions(raw: LogmanOptions): ResolvedLogmanOptions
 		syncIntervalMs: options.syncIntervalMs ?? 500,
 		idleExitMs: options.idleExitMs,
 		wait: options.wait ?? false,
+		maxParkedBytes: options.maxParkedBytes ?? defaultMaxParkedBytes,
 		onReady: options.onReady ?? ((): void => undefined),
+		onStuck: options.onStuck ?? ((): void => undefined),
 	};
 }

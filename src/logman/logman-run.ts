@@ -3,10 +3,12 @@
  *
  *     inbox ─► spool ─► read in order ─► render ─► checkpoint ─► write ─► (next checkpoint confirms)
  *
- * A cycle is synchronous; between cycles the event loop turns, so signals and timers of the process are heard.
+ * Cycles come one after the other; what a cycle waits for is its outputs, each with a time limit. Syncs go on beside them.
  */
 
 import { announceStore } from "../platform/step.ts";
+import type { FileSink } from "../sinks/file/file-sink.ts";
+import { dirname } from "node:path";
 import { PylogError } from "../shared/errors.ts";
 import type { QueueNumber } from "../shared/numbers.ts";
 import { CheckpointFile } from "../spool/checkpoint.ts";
@@ -27,6 +29,12 @@ import { Ingest } from "./ingest.ts";
 import { type ResolvedLogmanOptions } from "./logman-options.ts";
 import { OutputRule } from "./output-rule.ts";
 import { ParkedOutputs } from "./parked-outputs.ts";
+import { recover } from "./recovery.ts";
+import { ReturnHome } from "./return-home.ts";
+import { SavedTails } from "./saved-tails.ts";
+import { openStanding } from "./open-standing.ts";
+import type { Standing } from "./standing.ts";
+import { Syncing } from "./syncing.ts";
 
 /** How often the inbox is looked at without a notice from the file system. */
 const inboxIntervalMs = 1000;
@@ -34,7 +42,6 @@ const inboxIntervalMs = 1000;
 const maxRoundsAtStop = 1000;
 /** How often leftovers of senders that died are removed. */
 const sweepIntervalMs = 24 * 60 * 60 * 1000;
-
 /** How often it is looked whether the cache directory is still there. */
 const placeIntervalMs = 1000;
 /** How often producers are told what is written while there is more to write. */
@@ -51,12 +58,14 @@ export class LogmanRun {
 	readonly #quarantine: Quarantine;
 	readonly #damages: Damages;
 	readonly #reader: SpoolReader;
-	readonly #parked: ParkedOutputs;
+	readonly #standing: Standing;
+	readonly #tails: SavedTails;
 	readonly #delivery: Delivery;
+	readonly #returnHome: ReturnHome;
+	readonly #syncing: Syncing;
 	readonly #inbox: Inbox;
 	readonly #ingest: Ingest;
 	readonly #alarm: Alarm;
-	readonly #outputRule: OutputRule;
 	readonly #batch: Batch;
 	#producer: Producer | undefined;
 	#syncedAtMs: number = performance.now();
@@ -78,25 +87,46 @@ export class LogmanRun {
 		this.#errors = ErrorLog.open(paths.errorLog);
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
-		this.#outputRule = new OutputRule(paths.cacheDir, options.roots);
-		this.#batch = new Batch(this.#outputRule);
+		this.#batch = new Batch(new OutputRule(paths.cacheDir, options.roots));
 		this.#damages = new Damages(this.#quarantine, this.#errors);
 		this.#reader = new SpoolReader(control, this.#checkpoint.latest, this.#damages);
-		this.#parked = new ParkedOutputs(paths.parked);
-		this.#delivery = new Delivery(this.#checkpoint, this.#reader, this.#parked, this.#errors);
+		this.#tails = new SavedTails(paths.parked);
+		this.#standing = openStanding({
+			checkpoint: this.#checkpoint,
+			reader: this.#reader,
+			parked: new ParkedOutputs(paths.parked, options.maxParkedBytes),
+			tails: this.#tails,
+			errors: this.#errors,
+			damages: this.#damages,
+			roots: options.roots,
+		});
+		this.#delivery = new Delivery(this.#standing);
+		this.#returnHome = new ReturnHome(this.#standing, this.#tails, this.#delivery, () => this.#alarm.ring());
+		this.#syncing = new Syncing(this.#standing);
 		this.#inbox = new Inbox(paths.cacheDir);
 		this.#ingest = new Ingest(this.#inbox, this.#quarantine, this.#errors, () => this.#ownProducer());
-		this.#alarm = new Alarm(control);
+		this.#alarm = new Alarm(control, () => this.#reader.hasLateNews);
 	}
 
 	/** Takes up what a logman before this one left. If that fails, {@link close} is due all the same. */
-	start(): void {
+	async start(): Promise<void> {
 		const { paths } = this.#control;
-		const { parked = {}, unsynced = [] } = this.#checkpoint.latest ?? {};
+		const { parked = {}, unsynced = [], dropped = {} } = this.#checkpoint.latest ?? {};
+		announceStore("control.take-stop");
 		this.#control.store("stopWanted", 0);
-		this.#parked.restore(parked);
-		this.#delivery.sink.markUnsynced(unsynced);
-		this.#recover();
+		// One that died while it told left it behind.
+		this.#control.store("telling", 0);
+		this.#standing.parked.restore(parked, dropped);
+		this.#tails.restore((file, error) => this.#errors.report({ what: `read saved lines from ${file}`, error }));
+		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;
+		this.#standing.outputs.markUnsynced(unsynced.filter((file) => !isAside(file)));
+		this.#standing.aside.markUnsynced(unsynced.filter(isAside));
+		await recover(this.#checkpoint.latest, {
+			reader: this.#reader,
+			delivery: this.#delivery,
+			damages: this.#damages,
+			batch: this.#batch,
+		});
 		this.#inbox.ensure();
 		this.#ingest.pass(takenFromInbox(this.#control, this.#inbox));
 		this.#alarm.watchInbox(paths.inbox, () => (this.#inboxAtMs = Number.NEGATIVE_INFINITY));
@@ -109,9 +139,9 @@ export class LogmanRun {
 		try {
 			for (;;) {
 				if ((signal.aborted || this.#control.load("stopWanted") !== 0) && this.#stopAt === undefined) this.#beginStop();
-				const hasMore = this.#cycle();
+				const hasMore = await this.#cycle();
 				this.#checkPlace();
-				if (this.#mayLeave(hasMore)) return;
+				if (await this.#mayLeave(hasMore)) return;
 				if (hasMore) await new Promise((resolve) => setImmediate(resolve));
 				else await this.#alarm.wait(this.#idleMs(), this.#reader.isHeldUp || this.#stopAt !== undefined);
 			}
@@ -124,9 +154,15 @@ export class LogmanRun {
 		this.#alarm.close();
 		this.#producer?.close();
 		this.#reader.close();
-		this.#delivery.sink.close();
+		this.#standing.outputs.close();
+		this.#standing.aside.close();
 		this.#checkpoint.close();
 		this.#errors.close();
+	}
+
+	/** Calls to outputs that do not answer: before they do, another logman could write what one of them still writes. */
+	get outputs(): Pick<FileSink, "stuckCount" | "untilSettled"> {
+		return this.#standing.outputs;
 	}
 
 	/** @throws PylogError PYLOG_SPOOL_GONE when somebody removed or moved the cache directory: nobody logs here any more. */
@@ -135,7 +171,7 @@ export class LogmanRun {
 		if (nowMs - this.#placeAtMs < placeIntervalMs) return;
 		this.#placeAtMs = nowMs;
 		const { cacheDir, lease } = this.#control.paths;
-		if (this.#lease.isInPlace(lease)) return;
+		if (this.#lease.keep(lease)) return;
 		throw new PylogError(
 			"PYLOG_SPOOL_GONE",
 			`The cache directory ${cacheDir} was removed or moved; its logman leaves.`,
@@ -143,12 +179,12 @@ export class LogmanRun {
 	}
 
 	/** One round. Returns whether more may wait. */
-	#cycle(): boolean {
+	async #cycle(): Promise<boolean> {
 		const nowMs = performance.now();
 		if (nowMs < this.#nextAttemptMs) return false;
 		try {
 			// Each has its turn in every cycle: a flood in one place holds up no other.
-			const steps = [this.#takeInbox(nowMs), this.#deliverNext(nowMs), this.#bringBack(nowMs)];
+			const steps = [this.#takeInbox(nowMs), await this.#deliverNext(nowMs), await this.#returnHome.pass(nowMs)];
 			const hasMore = steps.includes(true);
 			if (hasMore) this.#busyAtMs = nowMs;
 			this.#syncIfDue(nowMs, hasMore);
@@ -189,25 +225,25 @@ export class LogmanRun {
 	}
 
 	/** Delivers what was begun, or the next batch. Returns whether more may wait. */
-	#deliverNext(nowMs: number): boolean {
-		if (this.#delivery.isPending) this.#delivery.finish();
+	async #deliverNext(nowMs: number): Promise<boolean> {
+		if (this.#delivery.isPending) await this.#delivery.finish();
 		this.#batch.clear();
 		const { hasMore, failure } = this.#readBatch();
 		const { records, unusable } = this.#batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
 			if (unusable.length > 0) this.#damages.setAside(unusable);
-			this.#delivery.deliver(this.#batch);
+			await this.#delivery.deliver(this.#batch);
 		}
 		if (failure !== undefined) throw failure.cause;
 		// Under a flood as well: those who wait for what is written must hear of it.
 		if (!hasMore || nowMs - this.#toldAtMs >= tellIntervalMs) {
 			this.#toldAtMs = nowMs;
-			this.#delivery.confirm();
+			this.#standing.confirm();
 			announceStore("control.written");
 			this.#control.store("written", this.#reader.readBelow() % 2 ** 32);
 		}
-		if (this.#options.sync === "batch" && records > 0) this.#delivery.sync();
+		if (this.#options.sync === "batch" && records > 0) await this.#syncing.now();
 		return hasMore;
 	}
 
@@ -220,22 +256,22 @@ export class LogmanRun {
 		}
 	}
 
-	#bringBack(nowMs: number): boolean {
-		let worked = false;
-		for (const parked of this.#parked.due(nowMs)) worked = this.#delivery.bringBack(parked, nowMs) || worked;
-		return worked;
-	}
-
 	#syncIfDue(nowMs: number, hasMore: boolean): void {
+		if (this.#syncing.isReady) this.#syncing.complete();
+		if (this.#syncing.isUnderWay) return;
 		const { sync, syncIntervalMs } = this.#options;
+		const { outputs, aside } = this.#standing;
 		const isWanted = this.#control.load("flushWanted") !== 0;
-		const isDue =
-			(sync !== "never" || isWanted) && nowMs - this.#syncedAtMs >= syncIntervalMs && !this.#delivery.sink.isSynced;
-		const isCrowded = this.#delivery.sink.unsyncedCount > maxUnsynced;
+		const isSynced = outputs.isSynced && aside.isSynced;
+		const isDue = (sync !== "never" || isWanted) && nowMs - this.#syncedAtMs >= syncIntervalMs && !isSynced;
+		const isCrowded = outputs.unsyncedCount + aside.unsyncedCount > maxUnsynced;
 		if (!isDue && !isCrowded && (!isWanted || hasMore)) return;
-		if (isWanted && !hasMore) this.#control.store("flushWanted", 0);
+		if (isWanted && !hasMore) {
+			announceStore("control.take-flush");
+			this.#control.store("flushWanted", 0);
+		}
 		this.#syncedAtMs = nowMs;
-		this.#delivery.sync();
+		this.#syncing.begin(() => this.#alarm.ring());
 	}
 
 	#lookAfterProducers(hasMore: boolean): void {
@@ -243,7 +279,7 @@ export class LogmanRun {
 		const nowMs = performance.now();
 		if (hasMore && nowMs - this.#lookedAtMs < placeIntervalMs) return;
 		this.#lookedAtMs = nowMs;
-		this.#delivery.confirm();
+		this.#standing.confirm();
 		this.#retireFinished();
 		this.#errors.flush();
 	}
@@ -254,13 +290,13 @@ export class LogmanRun {
 	}
 
 	/** Whether the logman is done: stopped and drained, or (`idleExitMs`) not needed for a while. */
-	#mayLeave(hasMore: boolean): boolean {
+	async #mayLeave(hasMore: boolean): Promise<boolean> {
 		// A spool whose own disk takes nothing can't be drained now. Nothing is lost: the next logman goes on.
 		if (this.#stopAt !== undefined && this.#nextAttemptMs > performance.now()) return true;
-		if (hasMore || this.#delivery.isPending) return false;
+		if (hasMore || this.#delivery.isPending || this.#returnHome.isMoving) return false;
 		if (this.#stopAt !== undefined) {
 			const isDrained = ((this.#control.load("written") - this.#stopAt) | 0) >= 0;
-			return isDrained && this.#finalSync();
+			return isDrained && (await this.#finalSync());
 		}
 		const { idleExitMs } = this.#options;
 		if (idleExitMs === undefined || performance.now() - this.#busyAtMs < idleExitMs) return false;
@@ -271,7 +307,7 @@ export class LogmanRun {
 			this.#busyAtMs = performance.now();
 			return false;
 		}
-		return !this.#reader.isHeldUp && this.#parked.size === 0 && this.#finalSync();
+		return !this.#reader.isHeldUp && this.#returnHome.isDone && (await this.#finalSync());
 	}
 
 	/** Removes what producers left that are dead and whose lines are all delivered. */
@@ -285,14 +321,14 @@ export class LogmanRun {
 	}
 
 	/** Brings everything to the disk, and removes what ended producers left: this logman's own is one of them. */
-	#finalSync(): boolean {
+	async #finalSync(): Promise<boolean> {
 		this.#producer?.close();
 		this.#producer = undefined;
 		this.#reader.checkLiveness(true);
 		try {
-			this.#deliverNext(performance.now());
-			this.#delivery.confirm();
-			if (this.#options.sync !== "never") this.#delivery.sync();
+			await this.#deliverNext(performance.now());
+			this.#standing.confirm();
+			if (this.#options.sync !== "never") await this.#syncing.now();
 			this.#retireFinished();
 		} catch (error) {
 			this.#errors.report({ what: "leave in order; the next logman goes on", error });
@@ -303,34 +339,12 @@ export class LogmanRun {
 	/** How long nothing needs to be done unless somebody rings. */
 	#idleMs(): number {
 		const nowMs = performance.now();
-		const untilSync = this.#delivery.sink.isSynced
-			? inboxIntervalMs
-			: this.#syncedAtMs + this.#options.syncIntervalMs - nowMs;
-		const untilParked = this.#parked.nextTryMs() - nowMs;
+		const { outputs, aside } = this.#standing;
+		const isSynced = (outputs.isSynced && aside.isSynced) || this.#syncing.isUnderWay;
+		const untilSync = isSynced ? inboxIntervalMs : this.#syncedAtMs + this.#options.syncIntervalMs - nowMs;
+		const untilReturn = this.#returnHome.nextTryMs() - nowMs;
 		const untilAttempt = this.#nextAttemptMs > nowMs ? this.#nextAttemptMs - nowMs : inboxIntervalMs;
-		return Math.max(1, Math.min(inboxIntervalMs, untilSync, untilParked, untilAttempt));
-	}
-
-	/** Makes the batch that a death interrupted again; what of it is missing in its files is pending then. */
-	#recover(): void {
-		const before = this.#checkpoint.latest;
-		if (before === undefined) return;
-		const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
-		if (begun.length === 0 && before.outputs.length === 0) {
-			this.#reader.discover();
-			this.#reader.publish();
-			return;
-		}
-		const batch = new Batch(this.#outputRule);
-		this.#reader.replay(before.chains, (record) => {
-			batch.add(record);
-			return "on";
-		});
-		// Of what was to be written before, the roots may allow less now; what was refused before is kept already.
-		const begunOutputs = new Set(before.outputs.map(({ path }) => path));
-		const refused = batch.unusable.filter(({ output }) => begunOutputs.has(output));
-		if (refused.length > 0) this.#damages.setAside(refused);
-		this.#delivery.recover(batch, before.outputs);
+		return Math.max(1, Math.min(inboxIntervalMs, untilSync, untilReturn, untilAttempt));
 	}
 
 	#ownProducer(): Producer {

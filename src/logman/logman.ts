@@ -21,11 +21,13 @@ export async function logman(options: LogmanOptions = {}): Promise<void> {
 		if (lease === undefined) return;
 		const run = new LogmanRun(control, lease, resolved);
 		try {
-			run.start();
+			await run.start();
 			resolved.onReady();
 			await run.untilStopped();
 		} finally {
 			run.close();
+			if (run.outputs.stuckCount > 0) resolved.onStuck();
+			await run.outputs.untilSettled();
 		}
 	} finally {
 		lease?.release();

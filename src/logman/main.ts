@@ -15,7 +15,13 @@ const starting = FileLock.inherited(startingLockFd);
 process.title = `pylog logman ${options.cacheDir}`;
 
 try {
-	await logman({ ...options, signal: stopSignals(), onReady: () => starting.release() });
+	await logman({
+		...options,
+		signal: stopSignals(),
+		onReady: () => starting.release(),
+		// All is done but what a file that does not answer may still do: ending the process ends that as well.
+		onStuck: () => process.exit(0),
+	});
 } catch (error) {
 	// Another one was faster: that is what was wanted.
 	if (!(error instanceof PylogError && error.code === "PYLOG_LEASE_HELD")) {

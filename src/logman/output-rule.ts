@@ -21,7 +21,13 @@ export class OutputRule {
 		this.#roots = roots;
 		this.#spool = spoolPaths(cacheDir);
 		const { cacheDir: _, ...own } = this.#spool;
-		this.#own = [...Object.values(own), `${own.checkpoint}.new`, `${own.starting}.said`, `${own.taken}.new`];
+		this.#own = [
+			...Object.values(own),
+			`${own.checkpoint}.new`,
+			`${own.syncedCheckpoint}.new`,
+			`${own.starting}.said`,
+			`${own.taken}.new`,
+		];
 	}
 
 	/** Why the lines of a definition are not written; `undefined` when they are. */

@@ -4,16 +4,18 @@
  *
  *     parked/<hash>.json   { "path": … }   made first, removed last
  *     parked/<hash>.log    the lines, as they will stand in the file
+ *
+ * Together they take so many bytes at most; what comes beyond is dropped, and counted here until a line can tell of it.
  */
 
 import { closeSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { removeIfThere, rename, writeWhole } from "../platform/durable-file.ts";
+import { removeIfThere, rename, syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile, readPlainFile } from "../platform/owned-files.ts";
+import type { ParkedDrops } from "../spool/checkpoint.ts";
 import { parkedFile } from "../spool/parked-file.ts";
+import { Retry } from "./retry.ts";
 
-const firstPauseMs = 250;
-const longestPauseMs = 30_000;
 const maxNoteBytes = 64 * 1024;
 
 export interface ParkedOutput {
@@ -21,32 +23,42 @@ export interface ParkedOutput {
 	readonly path: string;
 	/** The file its lines wait in. */
 	readonly file: string;
+	readonly retry: Retry;
+	/** Bytes of `file`. */
+	sizeBytes: number;
 	/** Bytes of `file` that are in the output already. */
 	broughtBack: number;
-	pauseMs: number;
-	nextTryMs: number;
+	/** What was dropped behind what waits, because there was no room. */
+	dropped: ParkedDrops | undefined;
+	/** Bytes up to `to` are in the output, `isPart` of those that were tried, and a sync of it is under way until `isSynced` is known. */
+	arriving: { readonly to: number; readonly isPart: boolean; isSynced: boolean | undefined } | undefined;
+	/** Whether a sync of what is owed to the output was tried before its release. */
+	hasTriedOwed: boolean;
 }
 
 export class ParkedOutputs {
 	readonly #folder: string;
+	readonly #maxBytes: number;
 	readonly #outputs = new Map<string, ParkedOutput>();
 
-	constructor(folder: string) {
+	constructor(folder: string, maxBytes: number) {
 		this.#folder = folder;
+		this.#maxBytes = maxBytes;
 	}
 
 	/**
 	 * Finds what a logman before this one parked.
 	 *
 	 * @param broughtBack Bytes that are in their output already, by output, from the checkpoint.
+	 * @param dropped What was dropped, by output, from there as well.
 	 * @throws the file system's error: a note that can't be read now must not be passed over. PYLOG_SPOOL_UNSAFE where
 	 *   something else than a file of our own stands in a parked file's place.
 	 */
-	restore(broughtBack: Readonly<Record<string, number>>): void {
+	restore(broughtBack: Readonly<Record<string, number>>, dropped: Readonly<Record<string, ParkedDrops>>): void {
 		const names = readdirSync(this.#folder);
 		for (const name of names.filter((each) => each.endsWith(".json"))) {
 			const path = readPath(join(this.#folder, name));
-			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0);
+			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0, dropped[path]);
 		}
 		// What a death in the middle of parking left of a note.
 		for (const name of names.filter((each) => each.endsWith(".json.new"))) removeDraft(join(this.#folder, name));
@@ -60,11 +72,19 @@ export class ParkedOutputs {
 		return this.#outputs.get(path);
 	}
 
-	values(): Iterable<ParkedOutput> {
-		return this.#outputs.values();
+	/** The outputs. */
+	paths(): Iterable<string> {
+		return this.#outputs.keys();
 	}
 
-	/** From now on the lines of `path` wait. */
+	/** Whether there is room for more. */
+	hasRoom(bytes: number): boolean {
+		let total = bytes;
+		for (const { sizeBytes } of this.#outputs.values()) total += sizeBytes;
+		return total <= this.#maxBytes;
+	}
+
+	/** From now on the lines of `path` wait. Blocks: the names are on disk on return. */
 	park(path: string): ParkedOutput {
 		const known = this.#outputs.get(path);
 		if (known !== undefined) return known;
@@ -77,34 +97,40 @@ export class ParkedOutputs {
 		const fd = openOwnedFile("parked.create-note", `${note}.new`, "exclusive");
 		try {
 			writeWhole("parked.note", fd, Buffer.from(JSON.stringify({ path })), 0);
+			syncData("parked.sync-note", fd);
 		} finally {
 			closeSync(fd);
 		}
 		rename("parked.place-note", `${note}.new`, note);
 		closeSync(openOwnedFile("parked.create", file, "exclusive"));
-		return this.#add(path, 0);
+		syncFolder("parked.sync-names", this.#folder);
+		return this.#add(path, 0, 0);
 	}
 
-	/** Those whose pause is over. */
+	/** Whether bytes are on their way to the disk. */
+	get isMoving(): boolean {
+		return [...this.#outputs.values()].some(({ arriving }) => arriving !== undefined);
+	}
+
+	/** Those whose pause is over, and those whose sync has ended. */
 	due(nowMs: number): readonly ParkedOutput[] {
-		return [...this.#outputs.values()].filter((output) => output.nextTryMs <= nowMs);
+		return [...this.#outputs.values()].filter(({ retry, arriving }) =>
+			arriving === undefined ? retry.isDue(nowMs) : arriving.isSynced !== undefined,
+		);
 	}
 
 	/** When the next one is due; `Infinity` when none is parked. */
 	nextTryMs(): number {
-		return Math.min(...[...this.#outputs.values()].map((output) => output.nextTryMs));
+		const waiting = [...this.#outputs.values()].filter(({ arriving }) => arriving?.isSynced !== undefined || !arriving);
+		return Math.min(...waiting.map(({ retry, arriving }) => (arriving === undefined ? retry.nextTryMs : 0)));
 	}
 
-	/** Notes that an output failed again. */
-	postpone(output: ParkedOutput, nowMs: number): void {
-		output.nextTryMs = nowMs + output.pauseMs;
-		output.pauseMs = Math.min(output.pauseMs * 2, longestPauseMs);
-	}
-
-	/** Notes that all lines of an output are in it, and on disk. */
+	/** Notes that all lines of an output are in it, and on disk. Blocks: their removal is on disk on return. */
 	release(output: ParkedOutput): void {
 		removeIfThere("parked.remove", output.file);
 		removeIfThere("parked.remove-note", noteOf(output.file));
+		// Before a checkpoint forgets it: after a power failure it must not come back whole.
+		syncFolder("parked.sync-removal", this.#folder);
 		this.#outputs.delete(output.path);
 	}
 
@@ -113,22 +139,31 @@ export class ParkedOutputs {
 		return Object.fromEntries([...this.#outputs.values()].map((output) => [output.path, output.broughtBack]));
 	}
 
-	/** A note alone is what a death in the middle of parking or releasing leaves: nothing waits. */
-	#restore(path: string, broughtBack: number): void {
-		const file = parkedFile(this.#folder, path);
-		const sizeBytes = lstatSync(file, { throwIfNoEntry: false })?.size;
-		if (sizeBytes === undefined) removeIfThere("parked.remove-lone-note", noteOf(file));
-		// A shorter one is younger than the checkpoint, and nothing of it is brought back.
-		else {
-			// Lines are appended to it: it must be a file of ours, and no other's by a link.
-			closeSync(openOwnedFile("parked.open", file, "missing"));
-			this.#add(path, broughtBack <= sizeBytes ? broughtBack : 0);
-		}
+	/** What was dropped and is not told of yet, by output, for the checkpoint. */
+	dropped(): Record<string, ParkedDrops> {
+		const drops: Record<string, ParkedDrops> = {};
+		for (const { path, dropped } of this.#outputs.values()) if (dropped !== undefined) drops[path] = dropped;
+		return drops;
 	}
 
-	#add(path: string, broughtBack: number): ParkedOutput {
+	/** A note alone is what a death in the middle of parking or releasing leaves: nothing waits. */
+	#restore(path: string, broughtBack: number, dropped: ParkedDrops | undefined): void {
 		const file = parkedFile(this.#folder, path);
-		const output = { path, file, broughtBack, pauseMs: firstPauseMs, nextTryMs: 0 };
+		const sizeBytes = lstatSync(file, { throwIfNoEntry: false })?.size;
+		if (sizeBytes === undefined) {
+			removeIfThere("parked.remove-lone-note", noteOf(file));
+			return;
+		}
+		// Lines are appended to it: it must be a file of ours, and no other's by a link.
+		closeSync(openOwnedFile("parked.open", file, "missing"));
+		// A shorter one is younger than the checkpoint, and nothing of it is brought back.
+		this.#add(path, sizeBytes, broughtBack <= sizeBytes ? broughtBack : 0).dropped = dropped;
+	}
+
+	#add(path: string, sizeBytes: number, broughtBack: number): ParkedOutput {
+		const file = parkedFile(this.#folder, path);
+		const nothing = { dropped: undefined, arriving: undefined, hasTriedOwed: false };
+		const output: ParkedOutput = { path, file, retry: new Retry(), sizeBytes, broughtBack, ...nothing };
 		this.#outputs.set(path, output);
 		return output;
 	}

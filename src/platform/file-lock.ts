@@ -35,6 +35,14 @@ export class FileLock {
 		return new FileLock(fd);
 	}
 
+	/** Locks a folder itself; `undefined` when somebody else has. Never waits. */
+	static tryAcquireFolder(path: string): FileLock | undefined {
+		const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+		if (flockTry(fd, "exclusive")) return new FileLock(fd);
+		closeSync(fd);
+		return undefined;
+	}
+
 	/** The lock a parent process left to this one as an inherited descriptor. */
 	static inherited(fd: number): FileLock {
 		return new FileLock(fd);
@@ -45,12 +53,19 @@ export class FileLock {
 		return this.#fd;
 	}
 
-	/** Whether the locked file is still what is at `path`: nobody removed it, or moved the folder it is in. */
+	/**
+	 * Whether the locked file is still what is at `path`: nobody removed it, or moved the folder it is in. A process that
+	 * may not look (it has given up its rights since) is told that it is: nothing says otherwise.
+	 */
 	isInPlace(path: string): boolean {
 		if (this.#fd < 0) return false;
-		const stats = statSync(path, { throwIfNoEntry: false });
-		const own = fstatSync(this.#fd);
-		return stats !== undefined && stats.ino === own.ino && stats.dev === own.dev;
+		try {
+			const stats = statSync(path, { throwIfNoEntry: false });
+			const own = fstatSync(this.#fd);
+			return stats !== undefined && stats.ino === own.ino && stats.dev === own.dev;
+		} catch {
+			return true;
+		}
 	}
 
 	/** Frees the lock for everyone who shares this open file, a child process included. Idempotent. */

@@ -32,14 +32,22 @@ const cMmap = library.func("void *mmap(void *, size_t, int, int, int, int64_t)")
 const cMunmap = library.func("int munmap(void *, size_t)");
 const cFlock = library.func("int flock(int, int)");
 const cFallocate = library.func("int posix_fallocate(int, int64_t, int64_t)");
+const cIoctl = library.func("int ioctl(int, unsigned long, void *)");
 const cSyscall = library.func("long syscall(long, void *, int, int, void *, void *, int)");
 
+const PROT_NONE = 0;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
+/** `FS_IOC_GETFLAGS` and `FS_IOC_SETFLAGS`; POWER has numbers of its own. */
+const FS_IOC_GETFLAGS = process.arch === "ppc64" ? 0x4008_6601 : 0x8008_6601;
+const FS_IOC_SETFLAGS = process.arch === "ppc64" ? 0x8008_6602 : 0x4008_6602;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const EAGAIN = 11;
@@ -48,14 +56,32 @@ const EINTR = 4;
 /** An address in this process, as koffi gives it. */
 export type Address = bigint;
 
-/** Maps `sizeBytes` of an open file, shared and writable. */
-export function mmapShared(fd: number, sizeBytes: number): { address: Address; buffer: ArrayBuffer } {
-	const address = cMmap(null, sizeBytes, PROT_READ_WRITE, MAP_SHARED, fd, 0) as Address;
-	if (BigInt.asIntN(64, address) === -1n) throw systemCallError("mmap", koffi.errno(), { fd, sizeBytes });
+/** Reserves `sizeBytes` of addresses, with nothing behind them yet. A view that is touched there ends the process. */
+export function mmapNothing(sizeBytes: number): { address: Address; buffer: ArrayBuffer } {
+	const address = checkMapped(cMmap(null, sizeBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) as Address, {
+		sizeBytes,
+	});
 	return { address, buffer: koffi.view(address, sizeBytes) };
 }
 
-/** Takes a mapping away. No view of it may be touched afterwards: that would end the process. */
+/** Maps `sizeBytes` of an open file, shared and writable, to addresses that are reserved. */
+export function mmapSharedAt(address: Address, fd: number, sizeBytes: number): void {
+	checkMapped(cMmap(address, sizeBytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) as Address, { fd, sizeBytes });
+}
+
+/** Puts nothing behind addresses again that stay reserved. */
+export function mmapNothingAt(address: Address, sizeBytes: number): void {
+	checkMapped(cMmap(address, sizeBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) as Address, {
+		sizeBytes,
+	});
+}
+
+function checkMapped(address: Address, about: Readonly<Record<string, unknown>>): Address {
+	if (BigInt.asIntN(64, address) === -1n) throw systemCallError("mmap", koffi.errno(), about);
+	return address;
+}
+
+/** Gives addresses back, with whatever is mapped there. No view of them may be touched afterwards: that would end the process. */
 export function munmap(address: Address, sizeBytes: number): void {
 	cMunmap(address, sizeBytes);
 }
@@ -85,6 +111,14 @@ export function flockRelease(fd: number): void {
 /** Reserves `[fromByte, fromByte + sizeBytes)` on the disk. Returns 0 or an errno; `ENOSPC` is an ordinary answer. */
 export function posixFallocate(fd: number, fromByte: number, sizeBytes: number): number {
 	return cFallocate(fd, fromByte, sizeBytes) as number;
+}
+
+/** Adds attributes (`FS_…_FL`) to an open file; `false` where its file system has none of that kind. */
+export function addFileFlags(fd: number, flags: number): boolean {
+	const now = Buffer.alloc(8);
+	if (cIoctl(fd, FS_IOC_GETFLAGS, now) !== 0) return false;
+	now.writeUInt32LE((now.readUInt32LE(0) | flags) >>> 0, 0);
+	return cIoctl(fd, FS_IOC_SETFLAGS, now) === 0;
 }
 
 /** Wakes whoever waits on the word at `address`. */

@@ -1,6 +1,6 @@
 /** What the machine says of itself: boot, file systems, free space. */
 
-import { readFileSync, statfsSync } from "node:fs";
+import { readFileSync, readlinkSync, statfsSync } from "node:fs";
 
 /** `statfs` types of network file systems, from the kernel's `magic.h` and the file systems' own sources. */
 const networkFileSystems: Readonly<Record<number, string>> = {
@@ -38,5 +38,14 @@ export function bootId(): Buffer {
 		return bytes.length === 16 ? bytes : Buffer.alloc(16);
 	} catch {
 		return Buffer.alloc(16);
+	}
+}
+
+/** The name of the namespace in which this process has its number; empty where the kernel does not tell. */
+export function pidNamespace(): string {
+	try {
+		return readlinkSync("/proc/self/ns/pid");
+	} catch {
+		return "";
 	}
 }

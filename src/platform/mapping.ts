@@ -6,7 +6,8 @@
  * (see `reserve.ts`) over the whole size before it is mapped: a store into a hole on a full disk is a SIGBUS.
  */
 
-import { type Address, mmapShared, munmap } from "./libc.ts";
+import { type Address, mmapSharedAt } from "./libc.ts";
+import { Region } from "./region.ts";
 
 /**
  * A buffer with Node's own `utf8Write`, which its types leave out: `Buffer#write` without the look at its arguments,
@@ -28,25 +29,34 @@ export class Mapping {
 	words: Int32Array;
 	/** The mapping as doubles. */
 	doubles: Float64Array;
-	readonly #address: Address;
+	readonly #region: Region;
+	readonly #start: number;
 
-	private constructor(address: Address, buffer: ArrayBuffer) {
-		this.#address = address;
-		this.sizeBytes = buffer.byteLength;
-		this.bytes = Buffer.from(buffer) as unknown as MappedBytes;
-		this.words = new Int32Array(buffer);
-		this.doubles = new Float64Array(buffer);
+	private constructor(region: Region, start: number, sizeBytes: number) {
+		const { buffer } = region;
+		this.#region = region;
+		this.#start = start;
+		this.sizeBytes = sizeBytes;
+		this.bytes = Buffer.from(buffer, start, sizeBytes) as unknown as MappedBytes;
+		this.words = new Int32Array(buffer, start, sizeBytes >>> 2);
+		this.doubles = new Float64Array(buffer, start, sizeBytes >>> 3);
 	}
 
 	/** Maps the first `sizeBytes` of an open file. The descriptor may be closed afterwards. */
 	static map(fd: number, sizeBytes: number): Mapping {
-		const { address, buffer } = mmapShared(fd, sizeBytes);
-		return new Mapping(address, buffer);
+		const { region, start } = Region.take(sizeBytes);
+		try {
+			mmapSharedAt(region.address + BigInt(start), fd, sizeBytes);
+		} catch (error) {
+			region.giveBack(start);
+			throw error;
+		}
+		return new Mapping(region, start, sizeBytes);
 	}
 
 	/** Address of a 32-bit word, for a futex. */
 	addressOf(wordIndex: number): Address {
-		return this.#address + BigInt(wordIndex * 4);
+		return this.#region.address + BigInt(this.#start + wordIndex * 4);
 	}
 
 	/** Gives the mapping back to the kernel. Idempotent. */
@@ -55,6 +65,6 @@ export class Mapping {
 		this.bytes = noBytes;
 		this.words = noWords;
 		this.doubles = noDoubles;
-		munmap(this.#address, this.sizeBytes);
+		this.#region.giveBack(this.#start);
 	}
 }

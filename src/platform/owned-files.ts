@@ -25,10 +25,13 @@ import { announce, isObserved, type StepName } from "./step.ts";
 /**
  * Makes `path` (and its parents) a folder of mode 0700, or checks the one that is there. An empty folder of our own
  * that is open to others is closed to them; one that has content is refused, since they could have written it.
+ *
+ * @returns The first folder that was made, if one was: its name is not on the disk yet.
  */
-export function ensureOwnedDirectory(name: StepName, path: string): void {
+export function ensureOwnedDirectory(name: StepName, path: string): string | undefined {
+	let firstMade: string | undefined;
 	try {
-		makeFolder(name, path, 0o700, true);
+		firstMade = makeFolder(name, path, 0o700, true);
 	} catch (error) {
 		// What stands there, a link that leads nowhere as well, is named below.
 		if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw error;
@@ -37,9 +40,10 @@ export function ensureOwnedDirectory(name: StepName, path: string): void {
 	if (stats.isSymbolicLink()) throw unsafe(path, "it is a symbolic link", "remove it or choose another cacheDir");
 	if (!stats.isDirectory()) throw unsafe(path, "it is not a directory", "remove it or choose another cacheDir");
 	checkOwner(path, stats);
-	if ((stats.mode & 0o077) === 0) return;
+	if ((stats.mode & 0o077) === 0) return firstMade;
 	if (readdirSync(path).length > 0) throw openToOthers(path, stats);
 	chmodSync(path, 0o700);
+	return firstMade;
 }
 
 /**

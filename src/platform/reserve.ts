@@ -1,7 +1,7 @@
 /** Reserving space on the disk before it is mapped. */
 
 import { fstatSync, writeSync } from "node:fs";
-import { posixFallocate, systemCallError } from "./libc.ts";
+import { addFileFlags, posixFallocate, systemCallError } from "./libc.ts";
 import { announce, isObserved, type StepName } from "./step.ts";
 
 const ENOSPC = 28;
@@ -10,6 +10,18 @@ const EFBIG = 27;
 const EOPNOTSUPP = 95;
 const EINVAL = 22;
 const EINTR = 4;
+/** `FS_NOCOW_FL` */
+const NO_COPY_ON_WRITE = 0x0080_0000;
+
+/**
+ * Asks the file system to store what is written to an open, still empty file always in the same blocks. On btrfs a store
+ * into a mapped page takes new blocks otherwise, each time, and ends the process on a full disk, however well the file
+ * was reserved. Others take no notice.
+ */
+export function keepInPlace(name: StepName, fd: number): void {
+	if (isObserved()) announce({ name, call: "reserve", fd, sizeBytes: 0 });
+	addFileFlags(fd, NO_COPY_ON_WRITE);
+}
 
 /**
  * Makes sure that every byte of `[0, sizeBytes)` of an open file has a block on the disk.

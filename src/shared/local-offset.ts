@@ -16,3 +16,8 @@ export function localOffsetMinutes(nowMs: number): number {
 	}
 	return offsetAt.minutes;
 }
+
+/** The same in quarters of an hour, as a byte (a signed one). */
+export function localOffsetQuarters(nowMs: number): number {
+	return Math.round(localOffsetMinutes(nowMs) / 15) & 0xff;
+}

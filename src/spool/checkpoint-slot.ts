@@ -49,8 +49,26 @@ export interface OutputState {
 	readonly tail: number;
 	/** Bytes of this batch that went elsewhere before `target` was chosen. */
 	readonly skippedBytes: number;
+	/** When that was, as `Date.now()` tells; not there in checkpoints of earlier versions. */
+	readonly atMs?: number;
+	/** What precedes the batch's lines: the end of somebody else's line, or a line that tells of dropped ones. */
+	readonly lead?: string;
 	/** For lines that come back from a parked file: the range of it. */
 	readonly parked?: { readonly from: number; readonly to: number };
+}
+
+/** A file that lines went to; inode and device are 0 where they are not known. */
+export interface UnsyncedFile {
+	readonly path: string;
+	readonly device: number;
+	readonly inode: number;
+}
+
+/** Records that were dropped because `parked/` had no room. */
+export interface ParkedDrops {
+	readonly count: number;
+	/** The line that is to stand where they are missing. */
+	readonly notice: string;
 }
 
 export interface Checkpoint {
@@ -64,7 +82,9 @@ export interface Checkpoint {
 	/** Bytes already brought back, by path of a parked output. */
 	readonly parked: Readonly<Record<string, number>>;
 	/** Files with bytes that are not known to be on disk. */
-	readonly unsynced: readonly string[];
+	readonly unsynced: readonly UnsyncedFile[];
+	/** What was dropped of parked outputs and is not told of yet, by path. */
+	readonly dropped?: Readonly<Record<string, ParkedDrops>>;
 }
 
 /** A valid slot. */
@@ -76,8 +96,8 @@ export interface Slot {
 
 /** The bytes of a slot. */
 export function encodeSlot(checkpoint: Checkpoint, generation: number, slotBytes: number): Buffer {
-	const { horizon, delivered, chains, outputs, parked, unsynced } = checkpoint;
-	const json = Buffer.from(JSON.stringify({ outputs, parked, unsynced }));
+	const { horizon, delivered, chains, outputs, parked, unsynced, dropped } = checkpoint;
+	const json = Buffer.from(JSON.stringify({ outputs, parked, unsynced, dropped }));
 	const chainBytes = chains.length * chainStateWords * 4;
 	const bytes = Buffer.alloc(checkpointHeaderBytes + chainBytes + json.length);
 	bytes.writeUInt32LE(checkpointMagic, checkpointHeader.magic);
@@ -143,6 +163,11 @@ export function readSlot(fd: number, at: number): Slot | undefined {
 	return { generation, slotBytes, checkpoint: decode(bytes, chainBytes) };
 }
 
+/** What stands in a slot as JSON. A path alone is what earlier versions had of a file that is not synced. */
+type Texts = Pick<Checkpoint, "outputs" | "parked" | "dropped"> & {
+	readonly unsynced: readonly (UnsyncedFile | string)[];
+};
+
 function decode(bytes: Buffer, chainBytes: number): Checkpoint {
 	const words = new Uint32Array(bytes.buffer, bytes.byteOffset + checkpointHeaderBytes, chainBytes / 4);
 	const chains: ChainState[] = [];
@@ -155,10 +180,7 @@ function decode(bytes: Buffer, chainBytes: number): Checkpoint {
 			to: decodePosition(words, at + chainState.to),
 		});
 	}
-	const json = JSON.parse(bytes.toString("utf8", checkpointHeaderBytes + chainBytes)) as Pick<
-		Checkpoint,
-		"outputs" | "parked" | "unsynced"
-	>;
+	const json = JSON.parse(bytes.toString("utf8", checkpointHeaderBytes + chainBytes)) as Texts;
 	return {
 		horizon: bytes.readDoubleLE(checkpointHeader.horizon),
 		delivered: [
@@ -168,7 +190,8 @@ function decode(bytes: Buffer, chainBytes: number): Checkpoint {
 		chains,
 		outputs: json.outputs,
 		parked: json.parked,
-		unsynced: json.unsynced,
+		unsynced: json.unsynced.map((file) => (typeof file === "string" ? { path: file, device: 0, inode: 0 } : file)),
+		...(json.dropped === undefined ? {} : { dropped: json.dropped }),
 	};
 }
 

@@ -11,17 +11,32 @@
  *     header chains JSON | header chains JSON |
  *
  * `slotBytes` is in the header; a state that does not fit makes a new file with larger slots, renamed into place.
+ *
+ * A power failure may tear both slots, since neither was synced. So what is to be on disk goes to a second file of the same
+ * form, `checkpoint.synced`, where each slot is synced before the other one is written. It counts only after a reboot, and
+ * only where it is newer than what is left of the first: while the machine runs, the first one is never behind.
  */
 
 import { closeSync } from "node:fs";
-import { removeIfThere, rename, syncData, writeWhole } from "../platform/durable-file.ts";
+import { dirname, join } from "node:path";
+import { removeIfThere, rename, syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile, openPlainFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
 import { PylogError } from "../shared/errors.ts";
+import { lanes } from "../shared/lane.ts";
+import { spoolPaths } from "./paths.ts";
+import { Removals } from "./removals.ts";
 import { checkpointHeaderBytes, firstSlotBytes } from "./checkpoint-layout.ts";
 import { type Checkpoint, encodeSlot, readExactly, readNewest, readSlot, type Slot } from "./checkpoint-slot.ts";
 
-export type { ChainPosition, ChainState, Checkpoint, OutputState } from "./checkpoint-slot.ts";
+export type {
+	ChainPosition,
+	ChainState,
+	Checkpoint,
+	OutputState,
+	ParkedDrops,
+	UnsyncedFile,
+} from "./checkpoint-slot.ts";
 
 /** The newest valid checkpoint of a file; `undefined` where there is none. Reads only. */
 export function readCheckpoint(path: string): Checkpoint | undefined {
@@ -63,33 +78,45 @@ export function checkpointSlots(path: string): readonly CheckpointSlot[] {
 }
 
 export class CheckpointFile {
-	readonly #path: string;
-	#fd: number;
-	#slotBytes: number;
+	readonly #slots: SlotPair;
+	readonly #synced: SlotPair;
+	readonly #removals: Removals;
 	#generation: number;
 	/** The newest checkpoint; `undefined` in a new file. */
 	#latest: Checkpoint | undefined;
 
-	private constructor(path: string, fd: number, slotBytes: number, newest: Slot | undefined) {
-		this.#path = path;
-		this.#fd = fd;
-		this.#slotBytes = slotBytes;
-		this.#generation = newest?.generation ?? 0;
-		this.#latest = newest?.checkpoint;
+	private constructor(slots: SlotPair, synced: SlotPair, removals: Removals) {
+		this.#slots = slots;
+		this.#synced = synced;
+		this.#removals = removals;
+		this.#generation = slots.newest?.generation ?? 0;
+		this.#latest = slots.newest?.checkpoint;
 	}
 
 	/** Opens the checkpoint of a spool, making it where it is missing. Only the holder of the lease may. */
 	static open(path: string): CheckpointFile {
-		const fd = openOwnedFile("checkpoint.create", path, "missing");
-		const newest = readNewest(fd);
-		const slotBytes = newest?.slotBytes ?? firstSlotBytes;
+		const slots = SlotPair.open(path);
 		try {
-			reserveSlots(fd, path, slotBytes);
+			const { inbox, syncedCheckpoint } = spoolPaths(dirname(path));
+			const removals = new Removals(lanes.map((lane) => join(inbox, lane)));
+			return new CheckpointFile(slots, SlotPair.open(syncedCheckpoint), removals);
 		} catch (error) {
-			closeSync(fd);
+			slots.close();
 			throw error;
 		}
-		return new CheckpointFile(path, fd, slotBytes, newest);
+	}
+
+	/** After a reboot: makes the newest state that is left count. Makes the files where they are missing. */
+	static restore(path: string): void {
+		const checkpoint = CheckpointFile.open(path);
+		try {
+			const synced = checkpoint.#synced.newest;
+			if (synced === undefined || synced.generation <= checkpoint.#generation) return;
+			checkpoint.#generation = synced.generation;
+			checkpoint.#slots.write(synced.checkpoint, synced.generation);
+		} finally {
+			checkpoint.close();
+		}
 	}
 
 	get latest(): Checkpoint | undefined {
@@ -98,18 +125,70 @@ export class CheckpointFile {
 
 	/** Stores a state over the older slot. On return it survives the death of this process. */
 	write(checkpoint: Checkpoint): void {
-		const bytes = encodeSlot(checkpoint, this.#generation + 1, this.#slotBytes);
-		if (bytes.length > this.#slotBytes) {
-			this.#grow(bytes.length);
-			this.write(checkpoint);
-			return;
-		}
+		this.#slots.write(checkpoint, this.#generation + 1);
 		this.#generation += 1;
-		writeWhole("checkpoint.store", this.#fd, bytes, (this.#generation % 2) * this.#slotBytes);
 		this.#latest = checkpoint;
 	}
 
-	/** Brings the newest state to the disk. Blocks. */
+	/** Brings the newest state to the disk, after what must not come back once it counts. Blocks. */
+	sync(): void {
+		this.#removals.sync();
+		if (this.#latest === undefined || this.#synced.newest?.generation === this.#generation) return;
+		this.#synced.write(this.#latest, this.#generation);
+		this.#synced.sync();
+	}
+
+	close(): void {
+		this.#slots.close();
+		this.#synced.close();
+	}
+}
+
+/** A file of two slots, of which the one that was written longer ago is written next. */
+class SlotPair {
+	readonly #path: string;
+	#fd: number;
+	#slotBytes: number;
+	#newest: Slot | undefined;
+	/** The slot of the newest state: 0 or 1. */
+	#place: number;
+
+	private constructor(path: string, fd: number, slotBytes: number) {
+		this.#path = path;
+		this.#fd = fd;
+		this.#slotBytes = slotBytes;
+		this.#newest = readNewest(fd);
+		this.#place = readSlot(fd, 0)?.generation === this.#newest?.generation ? 0 : 1;
+	}
+
+	static open(path: string): SlotPair {
+		const fd = openOwnedFile("checkpoint.create", path, "missing");
+		const slotBytes = readNewest(fd)?.slotBytes ?? firstSlotBytes;
+		try {
+			reserveSlots(fd, path, slotBytes);
+			return new SlotPair(path, fd, slotBytes);
+		} catch (error) {
+			closeSync(fd);
+			throw error;
+		}
+	}
+
+	/** What was written last. */
+	get newest(): Slot | undefined {
+		return this.#newest;
+	}
+
+	write(checkpoint: Checkpoint, generation: number): void {
+		let bytes = encodeSlot(checkpoint, generation, this.#slotBytes);
+		if (bytes.length > this.#slotBytes) {
+			this.#grow(bytes.length);
+			bytes = encodeSlot(checkpoint, generation, this.#slotBytes);
+		}
+		writeWhole("checkpoint.store", this.#fd, bytes, (1 - this.#place) * this.#slotBytes);
+		this.#place = 1 - this.#place;
+		this.#newest = { generation, slotBytes: this.#slotBytes, checkpoint };
+	}
+
 	sync(): void {
 		syncData("checkpoint.sync", this.#fd);
 	}
@@ -118,7 +197,7 @@ export class CheckpointFile {
 		closeSync(this.#fd);
 	}
 
-	/** Moves to a file with larger slots; the rename makes it count, with the latest state in it. */
+	/** Moves to a file with larger slots; the rename makes it count, with the newest state in it. */
 	#grow(atLeastBytes: number): void {
 		const slotBytes = 2 ** Math.ceil(Math.log2(atLeastBytes * 2));
 		const draft = `${this.#path}.new`;
@@ -127,10 +206,10 @@ export class CheckpointFile {
 		const fd = openOwnedFile("checkpoint.create-larger", draft, "exclusive");
 		try {
 			reserveSlots(fd, draft, slotBytes);
-			if (this.#latest !== undefined) {
-				this.#generation += 1;
-				const latest = encodeSlot(this.#latest, this.#generation, slotBytes);
-				writeWhole("checkpoint.store-larger", fd, latest, (this.#generation % 2) * slotBytes);
+			if (this.#newest !== undefined) {
+				const { checkpoint, generation } = this.#newest;
+				const bytes = encodeSlot(checkpoint, generation, slotBytes);
+				writeWhole("checkpoint.store-larger", fd, bytes, this.#place * slotBytes);
 			}
 			// After a power failure an empty file must not stand in the place of a whole one.
 			syncData("checkpoint.sync-larger", fd);
@@ -143,6 +222,8 @@ export class CheckpointFile {
 		closeSync(this.#fd);
 		this.#fd = fd;
 		this.#slotBytes = slotBytes;
+		// Nor the former one in the place of what is synced into this one from here on.
+		syncFolder("checkpoint.sync-name", dirname(this.#path));
 	}
 }
 

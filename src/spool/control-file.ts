@@ -2,30 +2,30 @@
  * The control file: the few words all producers and the logman share, mapped into each of them.
  *
  * Invariants: it is made or renewed only under its own `flock`; once mapped it is never truncated or replaced while a
- * producer lives; numbering goes on above every number ever seen, also after a reboot.
+ * producer lives; numbering goes on above every number ever seen, also after a reboot. One that is ready is opened
+ * without the lock: whoever is stopped while it holds that stops nobody else.
  */
 
 import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { rename, writeWhole } from "../platform/durable-file.ts";
-import { flockRelease, flockWait } from "../platform/libc.ts";
+import { rename, syncNewFolders } from "../platform/durable-file.ts";
+import { flockRelease, flockTry } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
 import { refusePlantedLinks } from "../platform/planted-links.ts";
-import { reserve } from "../platform/reserve.ts";
+import { RunningTime } from "../platform/running-time.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
-import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
+import { type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
 	clampWord,
 	controlBytes,
 	controlHeader,
 	controlMagic,
 	controlWords,
-	numberHighValues,
 	slotBytes,
 	slotCount,
 	slotInBetween,
@@ -33,11 +33,17 @@ import {
 	slotWords,
 	spoolVersion,
 } from "./control-layout.ts";
-import { CheckpointFile } from "./checkpoint.ts";
-import { Inbox } from "./inbox.ts";
+import { renewControl, reserveWhole } from "./control-renewal.ts";
 import { isLeaseHeld } from "./lease.ts";
-import { highestNumbers, livingProducers } from "./numbering.ts";
+import { livingProducers } from "./numbering.ts";
+import { otherVersion } from "./other-version.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
+
+/** How long another process may take to make the file: it reads all that waits in the spool for that. */
+const makingMs = 15_000;
+const makingPollMs = 1;
+/** Storing into all slots takes less than one; a logman that is stopped in the middle of it takes for ever. */
+const longestTellingMs = 100;
 
 export class ControlFile {
 	readonly paths: SpoolPaths;
@@ -46,9 +52,12 @@ export class ControlFile {
 	readonly doorbell: Doorbell;
 	/** The word never goes back, unless somebody else writes it. */
 	#mostSlotsUsed = 0;
+	readonly #inode: number;
 
-	private constructor(paths: SpoolPaths, mapping: Mapping) {
+	private constructor(paths: SpoolPaths, fd: number) {
 		this.paths = paths;
+		this.#inode = fstatSync(fd).ino;
+		const mapping = Mapping.map(fd, controlBytes);
 		this.mapping = mapping;
 		this.doorbell = new Doorbell(mapping, controlWords.sleeping);
 	}
@@ -69,21 +78,31 @@ export class ControlFile {
 
 	static #open(paths: SpoolPaths): ControlFile {
 		refusePlantedLinks(paths.cacheDir);
-		ensureOwnedDirectory("spool.folder", paths.cacheDir);
+		const firstMade = ensureOwnedDirectory("spool.folder", paths.cacheDir);
 		refuseNetwork(paths.cacheDir);
+		if (firstMade !== undefined) syncNewFolders("spool.sync-new-folders", firstMade, paths.cacheDir);
 		for (const folder of [paths.producers, paths.parked, paths.quarantine])
 			ensureOwnedDirectory("spool.subfolder", folder);
 		for (;;) {
 			const fd = openOwnedFile("control.create", paths.control, "missing");
 			try {
-				flockWait(fd);
-				if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
-				return new ControlFile(paths, Mapping.map(fd, controlBytes));
+				if (!isReady(fd)) {
+					waitForMaker(fd, paths);
+					if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
+				}
+				// Also one that has been there: a copy of a spool may have holes, and a store into one can end the process.
+				reserveWhole(fd, paths);
+				return new ControlFile(paths, fd);
 			} finally {
 				flockRelease(fd);
 				closeSync(fd);
 			}
 		}
+	}
+
+	/** Whether the file is still the one of its cache directory: nobody removed that, or moved it. One system call. */
+	get isInPlace(): boolean {
+		return lstatSync(this.paths.control, { throwIfNoEntry: false })?.ino === this.#inode;
 	}
 
 	/** A shared word, by its name in `controlWords`, within what it can mean. */
@@ -113,13 +132,28 @@ export class ControlFile {
 		return (slotsStartByte + slot * slotBytes) / 4;
 	}
 
+	/**
+	 * Runs `tell`, in which the holder of the lease stores into slots of producers it believes to live, each after a look
+	 * at the owner. A slot that is handed on between that look and the store is not used before `tell` has returned.
+	 */
+	whileTelling(tell: () => void): void {
+		this.store("telling", 1);
+		try {
+			tell();
+		} finally {
+			this.store("telling", 0);
+		}
+	}
+
 	/** Takes a free slot for a producer; `undefined` when all are taken. */
 	claimSlot(producer: number): number | undefined {
 		const words = this.mapping.words;
 		for (let slot = 0; slot < slotCount; slot++) {
 			const owner = this.slotWord(slot) + slotWords.owner;
 			if (Atomics.load(words, owner) !== 0) continue;
+			announceStore("slot.claim");
 			if (Atomics.compareExchange(words, owner, 0, producer) !== 0) continue;
+			announceStore("slot.count");
 			this.raiseSlotsUsed(slot + 1);
 			return slot;
 		}
@@ -131,15 +165,37 @@ export class ControlFile {
 		this.passSlot(slot, producer, 0);
 	}
 
-	/** Hands a slot over with its words cleared; `false` when it is not `from`'s any more. 0 stands for nobody. */
+	/**
+	 * Hands a slot over with its words cleared; `false` when it is not `from`'s any more, or when somebody has been
+	 * storing into slots for too long. 0 stands for nobody. Waits for what is being stored into it as `from`'s.
+	 */
 	passSlot(slot: number, from: number, to: number): boolean {
 		const { words } = this.mapping;
 		const start = this.slotWord(slot);
 		const owner = start + slotWords.owner;
+		announceStore("slot.take-over");
 		if (Atomics.compareExchange(words, owner, from | 0, slotInBetween) !== (from | 0)) return false;
+		if (!this.#untilNobodyTells()) {
+			Atomics.store(words, owner, from | 0);
+			return false;
+		}
+		announceStore("slot.clear");
 		for (let word = 1; word < slotBytes / 4; word++) Atomics.store(words, start + word, 0);
+		announceStore("slot.give");
 		Atomics.store(words, owner, to | 0);
 		return true;
+	}
+
+	/** Asks the logman for a sync; it hears of it when it is rung. */
+	wantFlush(): void {
+		announceStore("control.want-flush");
+		this.store("flushWanted", 1);
+	}
+
+	/** Asks the logman to drain and leave; it hears of it when it is rung. */
+	wantStop(): void {
+		announceStore("control.want-stop");
+		this.store("stopWanted", 1);
 	}
 
 	isClosed(lane: Lane): boolean {
@@ -148,6 +204,7 @@ export class ControlFile {
 
 	setClosed(lane: Lane, closed: boolean): void {
 		const bit = 1 << laneIndex[lane];
+		announceStore("control.close-lane");
 		if (closed) Atomics.or(this.mapping.words, controlWords.closedLanes, bit);
 		else Atomics.and(this.mapping.words, controlWords.closedLanes, ~bit);
 	}
@@ -165,6 +222,15 @@ export class ControlFile {
 
 	close(): void {
 		this.mapping.unmap();
+	}
+
+	/** A holder of the lease that died while it told stores nothing any more. */
+	#untilNobodyTells(): boolean {
+		for (let waitedMs = 0; this.load("telling") !== 0 && isLeaseHeld(this.paths.lease); waitedMs++) {
+			if (waitedMs >= longestTellingMs) return false;
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+		}
+		return true;
 	}
 
 	/** Notes that so many slots have been taken: whoever reads them must not stop before. */
@@ -198,6 +264,40 @@ function refuseNetwork(cacheDir: string): void {
 	);
 }
 
+/**
+ * Whether the file needs nothing but to be mapped. Looked at twice: in a file that is being renewed, one look may find old
+ * bytes and new ones. Its magic is gone by then, until all others are written.
+ */
+function isReady(fd: number): boolean {
+	for (let look = 1; look <= 2; look++) {
+		const header = Buffer.alloc(64);
+		readSync(fd, header, 0, header.length, 0);
+		if (findProblem(header, fstatSync(fd).size) !== undefined || !isOfThisBoot(header)) return false;
+	}
+	return true;
+}
+
+/** Locks the file. @throws PylogError PYLOG_SPOOL_UNUSABLE when another process has not made it in time. */
+function waitForMaker(fd: number, { control }: SpoolPaths): void {
+	const time = new RunningTime(makingPollMs * 100);
+	const sleeper = new Int32Array(new SharedArrayBuffer(4));
+	while (!flockTry(fd, "exclusive")) {
+		if (time.nowMs() > makingMs) {
+			throw new PylogError(
+				"PYLOG_SPOOL_UNUSABLE",
+				`Another process has been making ${control} for ${makingMs / 1000} s: it may be stopped (SIGSTOP, a debugger). ` +
+					"Continue or end it.",
+				{ details: { path: control } },
+			);
+		}
+		Atomics.wait(sleeper, 0, 0, makingPollMs);
+	}
+}
+
+function isOfThisBoot(header: Buffer): boolean {
+	return header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
+}
+
 /** Whether the file was moved aside by whoever held the lock before. */
 function wasReplaced(fd: number, path: string): boolean {
 	return lstatSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino;
@@ -209,10 +309,9 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 	readSync(fd, header, 0, header.length, 0);
 	const sizeBytes = fstatSync(fd).size;
 	// The magic is written last: without it, the file is new, or whoever made it died.
-	const isUnfinished = sizeBytes <= controlBytes && header.readBigUInt64LE(controlHeader.magic) === 0n;
+	const isUnfinished = sizeBytes <= controlBytes && isBegun(header);
 	const problem = isUnfinished ? undefined : findProblem(header, sizeBytes);
-	const isOfThisBoot = header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
-	if (!isUnfinished && problem === undefined && isOfThisBoot) return true;
+	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return true;
 	const users = usersOf(paths);
 	if (users !== undefined) {
 		// Nobody outlives a boot. Where /proc is hidden from some processes, they know the boot by another name.
@@ -223,22 +322,22 @@ function prepare(fd: number, paths: SpoolPaths): boolean {
 		rename("control.set-aside", paths.control, join(paths.quarantine, `control-${Date.now()}`));
 		return false;
 	}
-	renew(fd, paths);
+	renewControl(fd, paths);
 	return true;
+}
+
+/** Whether none of the magic is there, or a part of it from its start. */
+function isBegun(header: Buffer): boolean {
+	const magic = header.toString("latin1", controlHeader.magic, controlHeader.magic + controlMagic.length);
+	const written = magic.replace(/\0+$/, "");
+	return written.length < controlMagic.length && controlMagic.startsWith(written);
 }
 
 function findProblem(header: Buffer, sizeBytes: number): string | undefined {
 	if (header.toString("latin1", 0, 8) !== controlMagic) return "it does not start with its magic";
 	if (sizeBytes < header.length) return `its size is ${sizeBytes}, not ${controlBytes}`;
 	const version = header.readUInt32LE(controlHeader.version);
-	if (version !== spoolVersion) {
-		throw new PylogError(
-			"PYLOG_SPOOL_VERSION",
-			`The spool is of format version ${version}; this Pylog knows ${spoolVersion}. ` +
-				"Drain it with the Pylog that wrote it, then remove the cache directory.",
-			{ details: { version, known: spoolVersion } },
-		);
-	}
+	if (version !== spoolVersion) throw otherVersion(version);
 	if (header.readUInt32LE(controlHeader.slotCount) !== slotCount) return "its slot count is wrong";
 	return sizeBytes === controlBytes ? undefined : `its size is ${sizeBytes}, not ${controlBytes}`;
 }
@@ -259,53 +358,4 @@ function damagedInUse(paths: SpoolPaths, problem: string, users: string): PylogE
 			"End those processes; the next start repairs it.",
 		{ details: { path: paths.control, problem, users } },
 	);
-}
-
-/** The number counter and the number of the next producer, before they are written anew; zeros in a new file. */
-function readCounters(fd: number, near: QueueNumber): { next: number; nextProducer: number } {
-	const bytes = Buffer.alloc(slotsStartByte);
-	readSync(fd, bytes, 0, bytes.length, 0);
-	const low = bytes.readUInt32LE(controlWords.nextNumber * 4);
-	const high = bytes.readUInt32LE(controlWords.numberHigh * 4) % numberHighValues;
-	return {
-		// The counter may have passed 2^32 since the high bits were stored.
-		next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, near)),
-		nextProducer: bytes.readUInt32LE(controlWords.nextProducer * 4),
-	};
-}
-
-/**
- * Numbers skipped after a reboot or a loss. Lines written within the last sync interval before a power failure may have
- * higher numbers than anything that reached the disk of the spool; nobody logs so many in that time.
- */
-export const numbersSkipped: number = 2 ** 24;
-
-function renew(fd: number, paths: SpoolPaths): void {
-	const seen = highestNumbers(paths);
-	const before = readCounters(fd, queueNumber(seen.queue));
-	const highest = Math.max(seen.queue, before.next - 1);
-	const next = highest <= 0 ? 1 : highest + 1 + numbersSkipped;
-	const nextProducer = Math.max(seen.producer + 1, before.nextProducer, 1) % 2 ** 32;
-	const bytes = Buffer.alloc(controlBytes);
-	bytes.writeUInt32LE(spoolVersion, controlHeader.version);
-	bytes.writeUInt32LE(slotCount, controlHeader.slotCount);
-	bootId().copy(bytes, controlHeader.bootId);
-	bytes.writeDoubleLE(Date.now(), controlHeader.createdMs);
-	bytes.writeUInt32LE(next % 2 ** 32, controlWords.nextNumber * 4);
-	bytes.writeUInt32LE(Math.floor(next / 2 ** 32), controlWords.numberHigh * 4);
-	bytes.writeUInt32LE(nextProducer, controlWords.nextProducer * 4);
-	bytes.writeUInt32LE(seen.reservedKib, controlWords.reservedKib * 4);
-	if (!reserve("control.reserve", fd, controlBytes)) {
-		throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
-	}
-	reserveForLogman(paths);
-	writeWhole("control.renew", fd, bytes, 0);
-	// The magic last: without it, all this is done again.
-	writeWhole("control.magic", fd, Buffer.from(controlMagic, "latin1"), 0);
-}
-
-/** What a logman needs to make room on a full disk has to be there before producers fill it. */
-function reserveForLogman(paths: SpoolPaths): void {
-	CheckpointFile.open(paths.checkpoint).close();
-	new Inbox(paths.cacheDir).ensure();
 }

@@ -44,14 +44,13 @@ export const controlWords = {
 	flushWanted: 65,
 	/** Set to make the logman drain and leave. */
 	stopWanted: 66,
+	/** 1 while the logman stores into the slots of producers. */
+	telling: 67,
 } as const;
 
 export const slotsStartByte = 1024;
 export const slotBytes = 64;
 export const controlBytes: number = slotsStartByte + slotCount * slotBytes;
-
-/** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
-export const numberHighValues: number = 2 ** 21;
 
 /**
  * A shared word as it can be believed: anybody of this user can write any value. What would lead out of the file, or
@@ -59,7 +58,7 @@ export const numberHighValues: number = 2 ** 21;
  */
 export function clampWord(name: keyof typeof controlWords, value: number): number {
 	if (name === "slotsUsed") return Math.min(value, slotCount);
-	return name === "numberHigh" ? value % numberHighValues : value;
+	return name === "numberHigh" ? value % highBits : value;
 }
 
 /** Owner of a slot that goes from one producer to the next (or to nobody) at this moment. */
@@ -84,3 +83,6 @@ export const slotWords = {
 	/** Dropped records that a line in the log tells of. */
 	dropsTold: 11,
 } as const;
+
+/** Numbers stay below 2^53: so many values have the bits above the counter's 32. */
+export const highBits: number = 2 ** 21;

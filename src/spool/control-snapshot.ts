@@ -36,6 +36,8 @@ export interface ControlSnapshot {
 	/** Why no process could use the file as it is; `undefined` for a sound one. The rest means little then. */
 	readonly problem: string | undefined;
 	readonly version: number;
+	/** Whether it was written in another version of the format: nothing else of it is known then. */
+	readonly isOtherVersion: boolean;
 	/** When it was made, milliseconds since the Unix epoch. */
 	readonly createdMs: number;
 	readonly isOfThisBoot: boolean;
@@ -60,6 +62,7 @@ export function readControl(path: string): ControlSnapshot | undefined {
 	return {
 		problem: file.isRegular ? findProblem(bytes, file.sizeBytes) : "it is no regular file of its own",
 		version: bytes.readUInt32LE(controlHeader.version),
+		isOtherVersion: hasMagic(bytes) && bytes.readUInt32LE(controlHeader.version) !== spoolVersion,
 		createdMs: bytes.readDoubleLE(controlHeader.createdMs),
 		isOfThisBoot,
 		slots: isOfThisBoot ? readSlots(bytes) : [],
@@ -89,8 +92,12 @@ function readStart(path: string): ControlStart | undefined {
 	}
 }
 
+function hasMagic(bytes: Buffer): boolean {
+	return bytes.toString("latin1", 0, 8) === controlMagic;
+}
+
 function findProblem(bytes: Buffer, sizeBytes: number): string | undefined {
-	if (bytes.toString("latin1", 0, 8) !== controlMagic) return `it does not start with ${controlMagic}`;
+	if (!hasMagic(bytes)) return `it does not start with ${controlMagic}`;
 	const version = bytes.readUInt32LE(controlHeader.version);
 	if (version !== spoolVersion) return `it is of format version ${version}, and this Pylog knows ${spoolVersion}`;
 	const slots = bytes.readUInt32LE(controlHeader.slotCount);

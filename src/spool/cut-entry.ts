@@ -3,7 +3,7 @@
  * errors, which are JSON, are replaced by a mark that is JSON. The line itself is never lost.
  */
 
-import type { Entry } from "./producer.ts";
+import type { Entry } from "./entry.ts";
 import { recordFlags } from "./log-record.ts";
 import { maxPartBytes } from "./record-codec.ts";
 

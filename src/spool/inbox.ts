@@ -16,7 +16,7 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { remove, removeIfThere, rename, syncFolder } from "../platform/durable-file.ts";
+import { remove, removeIfThere, rename, syncFolder, syncNewFolders } from "../platform/durable-file.ts";
 import { ensureOwnedDirectory } from "../platform/owned-files.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, lanes } from "../shared/lane.ts";
@@ -80,13 +80,17 @@ export class Inbox {
 	 * @throws {PylogError} PYLOG_SPOOL_UNSAFE, PYLOG_SPOOL_FULL, PYLOG_SYSTEM_CALL
 	 */
 	ensure(): void {
+		let firstMade: string | undefined;
 		for (const folder of [this.directory, this.#tmp, ...lanes.map((lane) => this.#folder(lane))]) {
 			try {
-				ensureOwnedDirectory("inbox.folder", folder);
+				const made = ensureOwnedDirectory("inbox.folder", folder);
+				firstMade ??= made;
 			} catch (error) {
 				throw fileError("Making the folder", folder, error);
 			}
 		}
+		// A message that is on disk must not lie in a folder that is not.
+		if (firstMade !== undefined) syncNewFolders("inbox.sync-new-folders", firstMade, this.#folder("normal"));
 		this.#isEnsured = true;
 	}
 

@@ -27,17 +27,27 @@ export function highestNumbers(paths: SpoolPaths): HighestNumbers {
 	const checkpoint = readCheckpoint(paths.checkpoint);
 	let queue = (checkpoint?.horizon ?? 0) as QueueNumber;
 	let producer = checkpoint?.chains.reduce((highest, chain) => Math.max(highest, chain.producer), 0) ?? 0;
-	let reservedKib = 0;
 	for (const number of producerNumbers(paths)) {
 		producer = Math.max(producer, number);
 		for (const path of segmentFiles(producerDirectory(paths, number))) {
 			const stats = lstatSync(path, { throwIfNoEntry: false });
 			if (stats?.isFile() !== true) continue;
-			reservedKib += Math.ceil(stats.size / 1024);
 			queue = highestInSegment(path, queue);
 		}
 	}
-	return { queue, producer, reservedKib };
+	return { queue, producer, reservedKib: segmentKib(paths) };
+}
+
+/** KiB of all segment files. */
+export function segmentKib(paths: SpoolPaths): number {
+	let kib = 0;
+	for (const number of producerNumbers(paths)) {
+		for (const path of segmentFiles(producerDirectory(paths, number))) {
+			const stats = lstatSync(path, { throwIfNoEntry: false });
+			if (stats?.isFile() === true) kib += Math.ceil(stats.size / 1024);
+		}
+	}
+	return kib;
 }
 
 /** Numbers of all producers that have a folder, in rising order. A link to one is none. */

@@ -9,7 +9,7 @@ export function parkedFile(folder: string, output: string): string {
 	return join(folder, `${createHash("sha256").update(output).digest("hex").slice(0, 32)}.log`);
 }
 
-/** Bytes that wait for `output`. */
-export function parkedBytes(folder: string, output: string): number {
-	return lstatSync(parkedFile(folder, output), { throwIfNoEntry: false })?.size ?? 0;
+/** Bytes that wait for `output`; `undefined` where it is not parked. */
+export function parkedBytes(folder: string, output: string): number | undefined {
+	return lstatSync(parkedFile(folder, output), { throwIfNoEntry: false })?.size;
 }

@@ -9,6 +9,7 @@ export interface SpoolPaths {
 	readonly lease: string;
 	readonly starting: string;
 	readonly checkpoint: string;
+	readonly syncedCheckpoint: string;
 	readonly producers: string;
 	readonly inbox: string;
 	readonly taken: string;
@@ -24,6 +25,7 @@ export function spoolPaths(cacheDir: string): SpoolPaths {
 		lease: join(cacheDir, "logman.lock"),
 		starting: join(cacheDir, "logman.starting"),
 		checkpoint: join(cacheDir, "checkpoint"),
+		syncedCheckpoint: join(cacheDir, "checkpoint.synced"),
 		producers: join(cacheDir, "producers"),
 		inbox: join(cacheDir, "inbox"),
 		taken: join(cacheDir, "inbox.taken"),

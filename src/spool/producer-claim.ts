@@ -7,8 +7,9 @@ import { randomBytes } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
-import { makeFolder, removeTree, rename } from "../platform/durable-file.ts";
+import { makeFolder, removeTree, rename, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
+import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import type { ControlFile } from "./control-file.ts";
 import { slotCount, slotInBetween, slotWords } from "./control-layout.ts";
@@ -39,6 +40,7 @@ export function claimFolder(control: ControlFile): { number: number; alive: File
 /** Gives a finished draft the next free number. */
 function moveIn(control: ControlFile, draft: string): number {
 	for (;;) {
+		announceStore("producer.number");
 		const number = control.add("nextProducer", 1);
 		if (number === 0) continue;
 		try {
@@ -51,6 +53,8 @@ function moveIn(control: ControlFile, draft: string): number {
 }
 
 const draftAgeMs = 60_000;
+/** A stopped logman may let no slot be taken: each costs a while. */
+const longestTakeMs = 1000;
 
 /** Removes folders of producers that died before they had a number. Never throws. */
 export function sweepDrafts({ producers }: SpoolPaths): void {
@@ -73,11 +77,22 @@ export function claimSlot(control: ControlFile, number: number): number | undefi
 /** With all slots taken: one whose producer is dead. Its folder and records stay as they are. */
 function takeSlotOfDead(control: ControlFile, number: number): number | undefined {
 	const { words } = control.mapping;
+	const giveUpMs = performance.now() + longestTakeMs;
 	for (let slot = 0; slot < slotCount; slot++) {
 		const holder = Atomics.load(words, control.slotWord(slot) + slotWords.owner);
 		if (holder === 0 || holder === slotInBetween) continue;
 		if (isLocked(aliveFile(producerDirectory(control.paths, holder >>> 0)))) continue;
 		if (control.passSlot(slot, holder, number)) return slot;
+		if (performance.now() > giveUpMs) return undefined;
 	}
 	return undefined;
+}
+
+/** A full disk is no reason not to log: what the file says of its producer is for people, its lock counts. */
+export function sayWho({ fd }: FileLock, slot: number): void {
+	try {
+		writeWhole("producer.say", fd, Buffer.from(`slot ${slot}\npid ${process.pid}\nthread ${threadId}\n`));
+	} catch {
+		// Nobody can read who it is.
+	}
 }

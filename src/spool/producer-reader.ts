@@ -4,7 +4,7 @@
  */
 
 import { lstatSync } from "node:fs";
-import { removeTree } from "../platform/durable-file.ts";
+import { removeIfThere, removeTree } from "../platform/durable-file.ts";
 import { isLocked } from "../platform/file-lock.ts";
 import { readPlainFile } from "../platform/owned-files.ts";
 import { announceStore } from "../platform/step.ts";
@@ -139,23 +139,29 @@ export class ProducerReader {
 		});
 	}
 
-	/** Tells the producer that all that is written is on disk. */
-	publishDurable(): void {
+	/** Sequences of the last records delivered, by lane. */
+	deliveredCounts(): readonly [number, number] {
+		return [this.#delivered[0].sequence, this.#delivered[1].sequence];
+	}
+
+	/** Tells the producer that what was delivered then is on disk. */
+	publishDurable(delivered: readonly [number, number]): void {
 		announceStore("producer.publish-durable");
-		for (const lane of [0, 1]) this.#store(slotWords.durable + lane, this.#load(slotWords.written + lane));
+		for (const lane of [0, 1] as const) this.#store(slotWords.durable + lane, delivered[lane]);
 	}
 
 	/** Removes what a finished producer left. Returns the drops that no line told of. */
 	retire(): UntoldDrops {
 		this.close();
 		const count = this.#load(slotWords.dropped) - this.#load(slotWords.dropsTold);
-		const sizeBytes = segmentFiles(this.directory).reduce(
-			(sum, path) => sum + (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0),
-			0,
-		);
+		for (const path of segmentFiles(this.directory)) {
+			const sizeBytes = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+			removeIfThere("producer.retire-segment", path);
+			// One by one: a death in between leaves one segment counted, and ReservedSpace has less to find.
+			announceStore("producer.give-back-space");
+			this.#control.add("reservedKib", -sizeBytes / 1024);
+		}
 		removeTree("producer.retire", this.directory);
-		announceStore("producer.give-back-space");
-		this.#control.add("reservedKib", -sizeBytes / 1024);
 		announceStore("producer.free-slot");
 		const slot = this.#ownSlot();
 		if (slot !== undefined) this.#control.releaseSlot(slot, this.number);
@@ -204,8 +210,9 @@ export class ProducerReader {
 	#isExhausted(lane: LaneIndex): boolean {
 		const seen = this.#exhaustedAt[lane];
 		if (seen === undefined || !this.#isAlive) return seen !== undefined;
-		// A producer that died in an append has committed more, perhaps, than it has counted.
-		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane);
+		// A producer that died in an append has committed more, perhaps, than it has counted. One whose slot is another's has
+		// died as well: asked last, since the slot may be handed on between any two of these.
+		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane) && this.#ownSlot() !== undefined;
 	}
 
 	/** Its slot, as long as it is its own: that of a dead producer may have gone to another one. */

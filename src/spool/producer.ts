@@ -12,53 +12,41 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { threadId } from "node:worker_threads";
-import { removeTree, writeWhole } from "../platform/durable-file.ts";
+import { removeTree } from "../platform/durable-file.ts";
 import type { FileLock } from "../platform/file-lock.ts";
-import { PylogError, systemCode } from "../shared/errors.ts";
 import { hasStack } from "../platform/stack.ts";
-import { localOffsetMinutes } from "../shared/local-offset.ts";
+import { announceStore } from "../platform/step.ts";
+import { PylogError, systemCode } from "../shared/errors.ts";
+import { localOffsetQuarters } from "../shared/local-offset.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { ControlFile } from "./control-file.ts";
 import { controlWords, slotCount, slotWords } from "./control-layout.ts";
 import { cutEntry } from "./cut-entry.ts";
-import type { Definition } from "./definition.ts";
-import { DropLedger, type DropReason, dropNotice } from "./drop-ledger.ts";
+import { type Drop, DropLedger, type DropReason, dropNotice } from "./drop-ledger.ts";
+import { type Entry, entryBytes } from "./entry.ts";
+import { dropNew, type FullPolicy } from "./full-policy.ts";
 import { aliveFile, producerDirectory } from "./paths.ts";
-import { claimFolder, claimSlot } from "./producer-claim.ts";
-import {
-	bodyChecksum,
-	maxPartBytes,
-	recordBytes,
-	recordHeader,
-	recordHeaderBytes,
-	recordKinds,
-} from "./record-codec.ts";
+import { claimFolder, claimSlot, sayWho } from "./producer-claim.ts";
+import { bodyChecksum, maxPartBytes, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentChain } from "./segment-chain.ts";
+import { SpoolRoom } from "./spool-room.ts";
 import { define, writeEnd } from "./unnumbered-record.ts";
+import { Upkeep } from "./upkeep.ts";
+import { waitFor } from "./wait-for.ts";
+
+export type { Entry } from "./entry.ts";
 
 export interface ProducerOptions {
 	/** Absolute path of the cache directory. */
 	readonly cacheDir: string;
 	/** Disk that all segments of the spool may take together, in bytes. @default 1 GiB */
 	readonly maxSpoolBytes?: number;
-}
-
-/** What one call logs, as the spool keeps it. Absent texts are "". */
-export interface Entry {
-	readonly level: number;
-	/** Wall clock, milliseconds since the Unix epoch; 0 stands for now. */
-	readonly timeMs: number;
-	/** Bits of `recordFlags`. */
-	readonly flags: number;
-	readonly definition: Definition;
-	readonly callSite: Definition | undefined;
-	readonly message: string;
-	/** Members of a JSON object, without braces. */
-	readonly fields: string;
-	/** An `ErrorRecord` as JSON. */
-	readonly error: string;
+	/**
+	 * How much longer an append may wait for room, in milliseconds; 0 for no longer. Asked when it begins to wait and every
+	 * 50 ms, so it is the place to see to it that somebody makes room. @default as long as its policy says
+	 */
+	readonly maxWaitMs?: () => number;
 }
 
 export const defaultMaxSpoolBytes: number = 1024 * 1024 * 1024;
@@ -68,6 +56,8 @@ const maxBytesPerUnit = 3;
 /** So many units are within the limit of a record's parts, whatever they are. */
 const maxUncutUnits: number = Math.floor(maxPartBytes / maxBytesPerUnit);
 
+/** Attempts to become a producer of a spool that others remove meanwhile. */
+const maxClaims = 10;
 /** How soon segments are made ready after a new one was begun, and how often surplus ones are looked at. */
 const prepareDelayMs = 1;
 const trimIntervalMs = 100;
@@ -78,30 +68,39 @@ export class Producer {
 	readonly number: number;
 	readonly #alive: FileLock;
 	readonly #slotWord: number;
+	readonly #room: SpoolRoom;
 	readonly #chains: readonly [SegmentChain, SegmentChain];
+	readonly #maxWaitMs: () => number;
 	/** Records appended, by lane. */
 	readonly #appended: [number, number] = [0, 0];
 	readonly #drops = new DropLedger();
+	/** Gives back what both lanes hold free. */
+	readonly #giveBack = (): void => this.#chains.forEach((chain) => chain.giveBack());
+	/** Whether a policy drops what is below its level. What this producer holds free must not count as taken. */
+	readonly #isScarce = ({ share }: FullPolicy): boolean => this.#room.isScarce(share, this.#giveBack);
 	readonly #directory: string;
+	readonly #upkeep: Upkeep;
+	/** Records appended when it was last looked whether the producer rests. */
+	#appendedBefore = 0;
+	#hadStack = true;
 	#closed = false;
-	#maintenance: NodeJS.Timeout | undefined;
 
-	private constructor(control: ControlFile, number: number, alive: FileLock, slot: number, maxSpoolBytes: number) {
+	private constructor(control: ControlFile, number: number, alive: FileLock, slot: number, options: ProducerOptions) {
 		this.control = control;
 		this.number = number;
 		this.#alive = alive;
 		this.#slotWord = control.slotWord(slot);
 		this.#directory = producerDirectory(control.paths, number);
 		const nonce = randomBytes(4).readUInt32LE();
-		const owner = {
-			control,
-			directory: this.#directory,
-			producer: number,
-			nonce,
-			slotWord: this.#slotWord,
-			maxSpoolBytes,
-		};
+		const room = new SpoolRoom(control, this.#directory, options.maxSpoolBytes ?? defaultMaxSpoolBytes);
+		const owner = { control, room, directory: this.#directory, producer: number, nonce, slotWord: this.#slotWord };
+		this.#room = room;
 		this.#chains = [new SegmentChain("priority", owner), new SegmentChain("normal", owner)];
+		this.#maxWaitMs = options.maxWaitMs ?? (() => Number.POSITIVE_INFINITY);
+		this.#upkeep = new Upkeep(
+			() => this.#maintain(),
+			() => this.#hasRested(),
+		);
 	}
 
 	/**
@@ -110,21 +109,32 @@ export class Producer {
 	 * @throws PylogError as `ControlFile.open`, and PYLOG_SLOTS_EXHAUSTED when 4,096 producers live.
 	 */
 	static open(options: ProducerOptions): Producer {
-		const control = ControlFile.open(options.cacheDir);
-		try {
-			return Producer.#claim(control, options);
-		} catch (error) {
-			control.close();
-			throw error;
+		for (let attempt = 1; ; attempt++) {
+			const control = ControlFile.open(options.cacheDir);
+			try {
+				const producer = Producer.#claim(control, options);
+				if (producer !== undefined) return producer;
+			} catch (error) {
+				control.close();
+				// A folder that was still being made, and was taken for a dead producer's: this process was stopped for long.
+				if (systemCode(error) !== "ENOENT" || attempt === maxClaims) throw error;
+			}
 		}
 	}
 
-	static #claim(control: ControlFile, options: ProducerOptions): Producer {
+	/** `undefined` when the cache directory was removed meanwhile, and perhaps made again by others. */
+	static #claim(control: ControlFile, options: ProducerOptions): Producer | undefined {
 		const { number, alive } = claimFolder(control);
-		const slot = claimSlot(control, number);
+		// Else the folder would be in one spool and the slot in another one.
+		const { isInPlace } = control;
+		const slot = isInPlace ? claimSlot(control, number) : undefined;
 		if (slot === undefined) {
 			alive.release();
 			removeTree("producer.give-up", producerDirectory(control.paths, number));
+			if (!isInPlace) {
+				control.close();
+				return undefined;
+			}
 			throw new PylogError(
 				"PYLOG_SLOTS_EXHAUSTED",
 				`All ${slotCount} producer slots of ${options.cacheDir} are taken by living processes or threads. ` +
@@ -132,8 +142,9 @@ export class Producer {
 				{ details: { slotCount, cacheDir: options.cacheDir } },
 			);
 		}
-		writeWhole("producer.say", alive.fd, Buffer.from(`slot ${slot}\npid ${process.pid}\nthread ${threadId}\n`));
-		const producer = new Producer(control, number, alive, slot, options.maxSpoolBytes ?? defaultMaxSpoolBytes);
+		sayWho(alive, slot);
+		const producer = new Producer(control, number, alive, slot, options);
+		announceStore("producer.announce");
 		control.add("producersOpened", 1);
 		return producer;
 	}
@@ -159,26 +170,28 @@ export class Producer {
 
 	/**
 	 * Appends a record. On return it survives the death of this process. Blocks for about a microsecond; where a new
-	 * segment is due, for some file system calls. Never throws for a full spool or a closed lane: the record is dropped,
-	 * counted, and told of by a line once there is room again.
+	 * segment is due, for some file system calls; where there is no room, as long as `whenFull` says. Never throws for a
+	 * full spool or a closed lane: the record is dropped, counted, and told of by a line once there is room again.
 	 *
 	 * @param lane 0 priority, 1 normal.
 	 * @returns whether the record was taken.
 	 */
-	append(lane: LaneIndex, entry: Entry): boolean {
+	append(lane: LaneIndex, entry: Entry, whenFull: FullPolicy = dropNew): boolean {
 		if (this.#closed) return false;
 		const closedLanes = this.control.mapping.words[controlWords.closedLanes] as number;
 		if (closedLanes !== 0 && (closedLanes & (1 << lane)) !== 0) {
-			return this.#drop(lane, entry.definition, "the lane was closed");
+			return this.#drop(lane, entry, "the lane was closed", dropNew);
 		}
-		const isTaken = this.#tellDropsBefore(lane, entry) && this.#write(lane, entry, false);
-		return isTaken || this.#drop(lane, entry.definition, "the spool is full");
+		if (entry.level < whenFull.below && this.#isScarce(whenFull)) {
+			return this.#drop(lane, entry, "the spool is nearly full", whenFull);
+		}
+		return this.#tryToAppend(lane, entry) || this.#refuse(lane, entry, whenFull);
 	}
 
 	/** As {@link append}, for a caller who keeps what is not taken or tells of it: nothing is counted as dropped. */
 	offer(lane: LaneIndex, entry: Entry): boolean {
 		if (this.#closed || this.control.isClosed(lanes[lane])) return false;
-		return this.#tellDropsBefore(lane, entry) && this.#write(lane, entry, false);
+		return this.#tryToAppend(lane, entry);
 	}
 
 	/** Records appended so far, by lane: a goal for {@link Producer.hasReached}. */
@@ -199,11 +212,34 @@ export class Producer {
 		if (this.#closed) return;
 		if (this.#drops.isPending) this.#tellDrops(true);
 		this.#closed = true;
-		clearTimeout(this.#maintenance);
+		this.#upkeep.stop();
 		for (const chain of this.#chains) chain.release();
 		this.control.doorbell.ring();
 		this.#alive.release();
 		this.control.close();
+	}
+
+	#tryToAppend(lane: LaneIndex, entry: Entry): boolean {
+		return this.#tellDropsBefore(lane, entry) && this.#write(lane, entry, false);
+	}
+
+	/** There was no room: waits for it if the policy says so, and drops the record at last. */
+	#refuse(lane: LaneIndex, entry: Entry, whenFull: FullPolicy): boolean {
+		if (!this.#hadStack) {
+			this.#hadStack = true;
+			return this.#drop(lane, entry, "the stack had no room for the call", dropNew);
+		}
+		if (whenFull.deadlineMs > 0 && this.#chains[lane].canEverHold(entryBytes(cutEntry(entry)))) {
+			const isClosed = (): boolean => this.control.isClosed(lanes[lane]);
+			const tryAgain = (): boolean => {
+				this.control.doorbell.ring();
+				return isClosed() || this.#tryToAppend(lane, entry);
+			};
+			const isOver = waitFor(tryAgain, whenFull.deadlineMs, this.#maxWaitMs);
+			if (isOver && !isClosed()) return true;
+			if (isOver) return this.#drop(lane, entry, "the lane was closed", dropNew);
+		}
+		return this.#drop(lane, entry, "the spool is full", whenFull);
 	}
 
 	#write(lane: LaneIndex, entry: Entry, force: boolean): boolean {
@@ -220,8 +256,9 @@ export class Producer {
 			this.#commit(lane, segment, entry);
 			return true;
 		}
+		if (!force && this.#isKnownFull(lane, entry)) return false;
 		// A call on the last bytes of the stack must not end half way through what follows.
-		if (!hasStack()) return false;
+		if (!(this.#hadStack = hasStack())) return false;
 		const cut = cutEntry(entry);
 		const ready = this.#makeReady(lane, cut, force);
 		if (ready === undefined) return false;
@@ -247,7 +284,7 @@ export class Producer {
 		const sequence = (this.#appended[lane] + 1) | 0;
 		words[word + 3] = sequence;
 		doubles[(at + recordHeader.timeMs) >>> 3] = timeMs;
-		const meta = recordKinds.log | (entry.level << 8) | (entry.flags << 16) | (utcOffsetQuarters(timeMs) << 24);
+		const meta = recordKinds.log | (entry.level << 8) | (entry.flags << 16) | (localOffsetQuarters(timeMs) << 24);
 		words[word + 6] = meta;
 		words[word + 7] = entry.definition.offset[lane];
 		words[word + 8] = entry.callSite === undefined ? 0 : entry.callSite.offset[lane];
@@ -260,16 +297,21 @@ export class Producer {
 		const slot = this.#slotWord;
 
 		// A bound of 0 would read as "no append": one below it is a lower bound as well.
+		// step: append.bound
 		Atomics.store(control, slot + slotWords.bound, Atomics.load(control, controlWords.nextNumber) || -1);
+		// step: append.number
 		const number = Atomics.add(control, controlWords.nextNumber, 1);
 		words[word + 2] = number;
 		// As `finishChecksum`, written out: a call could overflow the stack, and the bound would stand.
 		let sum = Math.imul(body ^ number, 0x9e3779b1);
 		sum = Math.imul(sum ^ (sum >>> 15) ^ length, 0x85ebca6b);
 		words[word + 1] = sum ^ (sum >>> 13);
+		// step: append.commit
 		Atomics.store(words, word, length);
 		// Before the bound goes: a reader whom the bound does not hold up must see that there is something to read.
+		// step: append.count
 		Atomics.store(control, slot + slotWords.appended + lane, sequence);
+		// step: append.clear
 		Atomics.store(control, slot + slotWords.bound, 0);
 
 		segment.offset = end;
@@ -277,56 +319,60 @@ export class Producer {
 		if (Atomics.load(control, controlWords.sleeping) !== 0) this.control.doorbell.ring();
 	}
 
-	/**
-	 * The path off the hot one: finds or makes a segment with room and writes missing definitions. `undefined` when the
-	 * spool is full, or the outside world (descriptors at their limit, a folder removed) allows no further segment.
-	 */
+	/** The path off the hot one: finds or makes a segment with room and writes missing definitions. */
 	#makeReady(lane: LaneIndex, entry: Entry, force: boolean): Segment | undefined {
-		const { definition, callSite, message, fields, error } = entry;
+		const { definition, callSite } = entry;
 		const chain = this.#chains[lane];
-		const needed =
-			recordBytes(Buffer.byteLength(message) + Buffer.byteLength(fields) + Buffer.byteLength(error)) +
-			recordBytes(Buffer.byteLength(definition.text)) +
-			recordBytes(callSite === undefined ? 0 : Buffer.byteLength(callSite.text));
-		try {
-			if (chain.current === undefined || !chain.current.hasRoom(needed)) this.#roll(chain, needed, force);
-		} catch (cause) {
-			if (cause instanceof PylogError || systemCode(cause) !== undefined) return undefined;
-			throw cause;
-		}
+		const needed = entryBytes(entry);
+		const hasRoom = chain.current?.hasRoom(needed) === true || this.#roll(lane, needed, force);
+		if (!hasRoom) return undefined;
 		const segment = chain.current as Segment;
 		if (definition.segment[lane] !== segment.serial) define(segment, lane, definition);
 		if (callSite !== undefined && callSite.segment[lane] !== segment.serial) define(segment, lane, callSite);
 		return segment;
 	}
 
-	#roll(chain: SegmentChain, needed: number, force: boolean): void {
+	/** Whether there was no room just now: a spool that is full makes every call ask, and must not make it pay for it. */
+	#isKnownFull(lane: LaneIndex, entry: Entry): boolean {
+		const chain = this.#chains[lane];
+		return chain.isRefusing && chain.refuses(entryBytes(cutEntry(entry)));
+	}
+
+	#roll(lane: LaneIndex, needed: number, force: boolean): boolean {
+		const chain = this.#chains[lane];
 		const current = chain.current;
-		const next = chain.next(needed, force);
+		let next = chain.next(needed, force);
+		// What the other lane holds free is room as well.
+		if (next === undefined && this.#chains[lane === 0 ? 1 : 0].giveBack()) next = chain.next(needed, force);
+		if (next === undefined) return false;
 		if (current !== undefined) {
 			writeEnd(current, next);
-			this.#maintainSoon(prepareDelayMs);
+			this.#upkeep.soon(prepareDelayMs);
 		}
 		chain.advance(next);
+		return true;
 	}
 
-	/** Makes the next segments ready and gives back surplus ones, outside of any logging call. */
-	#maintainSoon(delayMs: number): void {
-		if (this.#maintenance !== undefined) return;
-		this.#maintenance = setTimeout(() => {
-			this.#maintenance = undefined;
-			if (this.#closed) return;
-			for (const chain of this.#chains) chain.maintain();
-			const told = !this.#drops.isPending || this.#tellDrops(false);
-			if (!told || this.#chains.some((chain) => chain.hasSurplus)) this.#maintainSoon(trimIntervalMs);
-		}, delayMs);
-		this.#maintenance.unref();
+	/** Makes the next segments ready, gives back surplus ones, and tells of drops: outside of any logging call. */
+	#maintain(): void {
+		for (const chain of this.#chains) chain.maintain();
+		const isTold = !this.#drops.isPending || this.#tellDrops(false);
+		if (!isTold || this.#chains.some((chain) => chain.hasSurplus)) this.#upkeep.soon(trimIntervalMs);
 	}
 
-	#drop(lane: LaneIndex, definition: Definition, reason: DropReason): false {
-		this.#drops.add(lane, definition, reason);
+	/** A producer that rests keeps no segment that another could need. */
+	#hasRested(): boolean {
+		const isAtRest = this.appended === this.#appendedBefore && !this.#drops.isPending;
+		this.#appendedBefore = this.appended;
+		if (isAtRest) this.#giveBack();
+		return isAtRest && !this.#chains.some((chain) => chain.hasSpare);
+	}
+
+	#drop(lane: LaneIndex, entry: Entry, reason: DropReason, whenFull: FullPolicy): false {
+		this.#drops.add(lane, entry, reason, whenFull, this.#chains[lane].refusedBecause);
+		announceStore("producer.count-drop");
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropped, this.#drops.total | 0);
-		this.#maintainSoon(trimIntervalMs);
+		this.#upkeep.soon(trimIntervalMs);
 		return false;
 	}
 
@@ -335,7 +381,8 @@ export class Producer {
 	 * no room for that record: a line about drops, which is short, may still find some, and would come for each of many.
 	 */
 	#tellDropsBefore(lane: LaneIndex, entry: Entry): boolean {
-		if (!this.#drops.isPendingIn(lane)) return true;
+		if (!this.#drops.isPending || !this.#drops.isDueIn(lane, this.#isScarce)) return true;
+		if (this.#isKnownFull(lane, entry) || !(this.#hadStack = hasStack())) return false;
 		if (this.#makeReady(lane, cutEntry(entry), false) === undefined) return false;
 		this.#tellDrops(false, lane);
 		return true;
@@ -343,15 +390,13 @@ export class Producer {
 
 	/** Tells of dropped records by a line in each log where they are missing. `false` while some must wait for that. */
 	#tellDrops(force: boolean, only?: LaneIndex): boolean {
-		const all = this.#drops.tell((drop) => {
+		const write = (drop: Drop): boolean => {
 			const isOpen = !this.control.isClosed(lanes[drop.lane]) && (only === undefined || drop.lane === only);
 			return isOpen && this.#write(drop.lane, dropNotice(drop, this.number), force);
-		});
+		};
+		const all = this.#drops.tell(force ? () => false : this.#isScarce, write);
+		announceStore("producer.count-told");
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropsTold, this.#drops.told | 0);
 		return all;
 	}
-}
-
-function utcOffsetQuarters(nowMs: number): number {
-	return Math.round(localOffsetMinutes(nowMs) / 15) & 0xff;
 }

@@ -11,6 +11,7 @@ import { basename, join } from "node:path";
 import { remove, removeIfThere, rename } from "../platform/durable-file.ts";
 import { ensureOwnedDirectory, readPlainFile } from "../platform/owned-files.ts";
 import { type PylogError, systemCode } from "../shared/errors.ts";
+import { instant } from "../shared/instant.ts";
 import { fileError, writeNewFile } from "./new-file.ts";
 import { QuarantineRoom, reasonSuffix } from "./quarantine-room.ts";
 
@@ -89,7 +90,7 @@ export class Quarantine {
 	take(path: string, reason: string): QuarantineOutcome {
 		try {
 			const stats = lstatSync(path);
-			ensureOwnedDirectory("quarantine.folder", this.directory);
+			this.#ensure();
 			const isCut = stats.isFile() && stats.size > this.#maxEntryBytes;
 			const kept = this.#newPath(basename(path));
 			if (isCut) this.#keepHead(path, kept);
@@ -107,7 +108,7 @@ export class Quarantine {
 		const kept = this.#newPath(name);
 		const head = bytes.subarray(0, this.#maxEntryBytes);
 		try {
-			ensureOwnedDirectory("quarantine.folder", this.directory);
+			this.#ensure();
 			writeNewFile("quarantine.keep", kept, [head], false);
 			const isCut = head.length < bytes.length;
 			return this.#noteKept(kept, head.length, { reason, from: name, bytes: bytes.length, isCut });
@@ -129,9 +130,14 @@ export class Quarantine {
 		});
 	}
 
+	/** Somebody may have taken the folder away. */
+	#ensure(): void {
+		ensureOwnedDirectory("quarantine.folder", this.directory);
+	}
+
 	/** Begins with the time, so that names sort by it; ends with what it was called. */
 	#newPath(name: string): string {
-		const time = new Date().toISOString().replaceAll(/[-:.]/g, "");
+		const time = instant(Date.now()).replaceAll(/[-:.]/g, "");
 		const safeName = name.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
 		return join(this.directory, `${time}-${randomBytes(4).toString("hex")}-${safeName}`);
 	}
@@ -154,7 +160,7 @@ export class Quarantine {
 
 	#noteKept(path: string, bytes: number, about: About): QuarantineOutcome {
 		const reason = Buffer.from(
-			`${JSON.stringify({ ...about, reason: about.reason.slice(0, maxReasonLength), time: new Date().toISOString() })}\n`,
+			`${JSON.stringify({ ...about, reason: about.reason.slice(0, maxReasonLength), time: instant(Date.now()) })}\n`,
 		);
 		let reasonError: PylogError | undefined;
 		try {

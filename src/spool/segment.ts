@@ -8,15 +8,15 @@
  * lengths always comes to a zero, also in a segment that is used again.
  */
 
-import { closeSync } from "node:fs";
-import { remove, removeIfThere } from "../platform/durable-file.ts";
+import { closeSync, fstatSync, type Stats, statSync } from "node:fs";
+import { remove, removeIfThere, truncate } from "../platform/durable-file.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
-import { reserve } from "../platform/reserve.ts";
+import { keepInPlace, reserve } from "../platform/reserve.ts";
 import { announceStore } from "../platform/step.ts";
-import { PylogError } from "../shared/errors.ts";
 import { segmentTailBytes } from "./record-codec.ts";
 import { encodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
+import type { SpoolRoom } from "./spool-room.ts";
 
 let serials = 0;
 
@@ -25,6 +25,7 @@ export class Segment {
 	readonly sizeBytes: number;
 	readonly mapping: Mapping;
 	readonly #path: string;
+	readonly #inode: number;
 	/** 0 until the segment is used for the first time. */
 	index = 0;
 	/** Another one in each life of each segment of this thread: what a definition remembers. */
@@ -35,8 +36,9 @@ export class Segment {
 	/** Records end at this byte at most. */
 	readonly limit: number;
 
-	private constructor(path: string, place: number, mapping: Mapping) {
+	private constructor(path: string, place: number, file: Stats, mapping: Mapping) {
 		this.#path = path;
+		this.#inode = file.ino;
 		this.place = place;
 		this.mapping = mapping;
 		this.sizeBytes = mapping.sizeBytes;
@@ -44,25 +46,41 @@ export class Segment {
 	}
 
 	/**
-	 * Makes the file of a segment, reserves it and maps it.
+	 * Makes the file of a segment, reserves it and maps it. `undefined` when limit or disk have no room for it.
 	 *
-	 * @throws PylogError PYLOG_SPOOL_FULL when the disk has no room for it.
+	 * @throws the file system's error
 	 */
-	static create(path: string, place: number, sizeBytes: number): Segment {
+	static create(path: string, place: number, sizeBytes: number, room: SpoolRoom, force: boolean): Segment | undefined {
 		// What a call left that ended half way: the folder is this producer's alone, and the place is free.
 		removeIfThere("segment.clear-place", path);
 		const fd = openOwnedFile("segment.create", path, "exclusive");
+		let segment: Segment | undefined;
+		let isTaken = false;
 		try {
-			if (!reserve("segment.reserve", fd, sizeBytes)) {
-				throw new PylogError("PYLOG_SPOOL_FULL", `The disk has no room for ${path} (${sizeBytes} bytes).`);
+			keepInPlace("segment.keep-in-place", fd);
+			// The size first: by it others know after a death what this file takes of the limit.
+			truncate("segment.size", fd, sizeBytes);
+			isTaken = room.take(sizeBytes, force);
+			if (isTaken && reserve("segment.reserve", fd, sizeBytes)) {
+				segment = new Segment(path, place, fstatSync(fd), Mapping.map(fd, sizeBytes));
 			}
-			return new Segment(path, place, Mapping.map(fd, sizeBytes));
-		} catch (error) {
-			removeIfThere("segment.give-up", path);
-			throw error;
+			return segment;
 		} finally {
 			closeSync(fd);
+			if (segment === undefined) {
+				if (isTaken) room.giveBack(sizeBytes);
+				removeIfThere("segment.give-up", path);
+			}
 		}
+	}
+
+	/**
+	 * Whether the file is still what others find under its name, in its whole size. One system call. What is stored in a
+	 * file that was removed reaches nobody, and in one that was cut short it would end this process.
+	 */
+	get isWhole(): boolean {
+		const file = statSync(this.#path, { throwIfNoEntry: false });
+		return file !== undefined && file.ino === this.#inode && file.size === this.sizeBytes;
 	}
 
 	/** Begins a new life of the segment. Nothing may refer to its old content any more. */
@@ -83,9 +101,10 @@ export class Segment {
 		return this.offset + bytes <= this.limit;
 	}
 
-	/** Unmaps the segment and removes its file. */
-	discard(): void {
+	/** Unmaps the segment, gives back the room it took, and removes its file. */
+	discard(room: SpoolRoom): void {
 		this.mapping.unmap();
+		room.giveBack(this.sizeBytes);
 		try {
 			remove("segment.discard", this.#path);
 		} catch {

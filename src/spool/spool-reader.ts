@@ -6,16 +6,19 @@
  * the normal lane, and does not starve it.
  */
 
+import { syncFolder } from "../platform/durable-file.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import type { Damage } from "./chain-reader.ts";
 import type { ChainState, Checkpoint } from "./checkpoint.ts";
 import type { ControlFile } from "./control-file.ts";
 import { Horizon } from "./horizon.ts";
+import { settleLeftovers } from "./leftovers.ts";
 import type { LogRecord } from "./log-record.ts";
 import { Merge } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
 import { ProducerReader, type UntoldDrops } from "./producer-reader.ts";
+import { ReservedSpace } from "./reserved-space.ts";
 import { type GarbledWord, WordWatch } from "./word-watch.ts";
 
 export interface SpoolReaderEvents {
@@ -24,12 +27,20 @@ export interface SpoolReaderEvents {
 	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
 	/** A shared word holds what nobody of ours writes. */
 	readonly onGarbled?: (garbled: GarbledWord) => void;
+	/** The slot of a producer shows what no append stores. It is passed over like one that is stopped. */
+	readonly onSuspect?: (producer: number) => void;
 }
+
+/** Sequences of the last records delivered, by producer and lane. */
+export type DeliveredCounts = readonly (readonly [producer: ProducerReader, sequences: readonly [number, number]])[];
 
 /** What to do after a record: take it and go on, take it and stop, or stop before it. */
 export type Visit = (record: LogRecord) => "on" | "last";
 
 const livenessIntervalMs = 1000;
+/** With so many it is time to forget them: each checkpoint holds them. */
+const maxRetired = 1000;
+const settleIntervalMs = 60_000;
 const noLimit = Number.MAX_SAFE_INTEGER as QueueNumber;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -38,6 +49,7 @@ export class SpoolReader {
 	readonly #control: ControlFile;
 	readonly #events: SpoolReaderEvents;
 	readonly #horizon: Horizon;
+	readonly #reserved: ReservedSpace;
 	readonly #watch: WordWatch;
 	/**
 	 * Below it every number is settled, whatever the counter says: where somebody has set that back, records that are
@@ -47,6 +59,8 @@ export class SpoolReader {
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
 	#states: readonly ChainState[];
+	/** States of producers whose folder was removed, while a power failure may bring it back. */
+	readonly #retired: ChainState[] = [];
 	/** Highest number read, by lane. */
 	readonly #highest: [number, number];
 	/** The same, of what is delivered. */
@@ -54,14 +68,17 @@ export class SpoolReader {
 	/** The horizon, while priority records below it may wait. */
 	#fixed: QueueNumber | undefined;
 	#lastHorizon: QueueNumber;
-	#discoveredAt = -1;
+	#discoveredAt: number | undefined;
+	#hasDiscovered = false;
 	#livenessAtMs = 0;
+	#settleAtMs = 0;
 
 	constructor(control: ControlFile, checkpoint: Checkpoint | undefined, events: SpoolReaderEvents) {
 		this.#control = control;
 		this.#events = events;
 		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
-		this.#horizon = new Horizon(control, this.#lastHorizon);
+		this.#horizon = new Horizon(control, this.#lastHorizon, events.onSuspect);
+		this.#reserved = new ReservedSpace(control);
 		this.#watch = new WordWatch(control, (garbled) => events.onGarbled?.(garbled));
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
@@ -81,6 +98,11 @@ export class SpoolReader {
 	/** Whether some producer holds the horizon up: records may become readable without any new append. */
 	get isHeldUp(): boolean {
 		return this.#horizon.isHeldUp;
+	}
+
+	/** Whether a producer that was passed over has left its append since: its record came without a new number. */
+	get hasLateNews(): boolean {
+		return this.#horizon.isPassedGone;
 	}
 
 	get producers(): Iterable<ProducerReader> {
@@ -147,9 +169,9 @@ export class SpoolReader {
 		for (const lane of [0, 1] as const) this.#readLane(lane, noLimit, visit);
 	}
 
-	/** Where all chains stand, for a checkpoint. */
+	/** Where all chains stand, for a checkpoint; also those whose folder is gone, while that is not on the disk. */
 	states(): readonly ChainState[] {
-		return [...this.#producers.values()].flatMap((producer) => producer.states());
+		return [...[...this.#producers.values()].flatMap((producer) => producer.states()), ...this.#retired];
 	}
 
 	/** Whether something was read, or passed over as no record, since the last delivery. */
@@ -166,11 +188,22 @@ export class SpoolReader {
 
 	/** Tells producers what is written. Only after a checkpoint says so too. */
 	publish(): void {
-		for (const producer of this.#producers.values()) producer.publish();
+		this.#control.whileTelling(() => {
+			for (const producer of this.#producers.values()) producer.publish();
+		});
 	}
 
-	publishDurable(): void {
-		for (const producer of this.#producers.values()) producer.publishDurable();
+	/** How many records of each producer are delivered, for {@link publishDurable}. */
+	deliveredCounts(): DeliveredCounts {
+		return [...this.#producers.values()].map((producer) => [producer, producer.deliveredCounts()]);
+	}
+
+	/** Tells producers that what was delivered then is on disk. Only after a checkpoint that says so is, too. */
+	publishDurable(counts: DeliveredCounts): void {
+		this.#control.whileTelling(() => {
+			for (const [producer, delivered] of counts) producer.publishDurable(delivered);
+		});
+		this.#forgetRetired();
 	}
 
 	/** Number below which every record is read. */
@@ -199,9 +232,11 @@ export class SpoolReader {
 	/** Removes what finished producers left. Only after a checkpoint says that all of it is delivered. */
 	retire(): readonly UntoldDrops[] {
 		const drops: UntoldDrops[] = [];
+		const before = this.#producers.size;
 		for (const producer of this.#producers.values()) {
 			if (!producer.isFinished) continue;
 			for (const lane of [0, 1] as const) this.#tellLostTail(producer, lane);
+			this.#retired.push(...producer.states());
 			const untold = producer.retire();
 			// Only now: as long as its folder is there, the checkpoint has to say that it is delivered.
 			this.#producers.delete(producer.number);
@@ -209,10 +244,28 @@ export class SpoolReader {
 			this.#states = this.#states.filter((state) => state.producer !== producer.number);
 			if (untold.count > 0) drops.push(untold);
 		}
+		if (this.#retired.length > maxRetired) this.#forgetRetired();
+		this.#settleLeftovers(this.#producers.size < before);
 		return drops;
 	}
 
-	/** Looks for dead producers, once a second at most, or now. */
+	/** At the start, when the last producer has gone, and now and then. */
+	#settleLeftovers(hasRetired: boolean): void {
+		const nowMs = performance.now();
+		const isDue = nowMs >= this.#settleAtMs || (hasRetired && this.#producers.size === 0);
+		if (!isDue) return;
+		this.#settleAtMs = nowMs + settleIntervalMs;
+		settleLeftovers(this.#control);
+	}
+
+	/** A folder that a power failure brings back must be known as delivered: its names go first. */
+	#forgetRetired(): void {
+		if (this.#retired.length === 0) return;
+		syncFolder("producer.sync-retired", this.#control.paths.producers);
+		this.#retired.length = 0;
+	}
+
+	/** Looks for dead producers, and now and then for what they left counted: once a second at most, or now. */
 	checkLiveness(now = false): void {
 		const nowMs = performance.now();
 		if (!now && nowMs - this.#livenessAtMs < livenessIntervalMs) return;
@@ -223,8 +276,9 @@ export class SpoolReader {
 			for (const garbled of producer.garbledWords()) this.#events.onGarbled?.(garbled);
 		}
 		this.#watch.look();
+		this.#reserved.check(nowMs);
 		// A count that somebody holds still must not hide those who come.
-		this.#discoveredAt = -1;
+		this.#discoveredAt = undefined;
 	}
 
 	/** Meets producers that have come since. */
@@ -235,8 +289,13 @@ export class SpoolReader {
 			if (this.#producers.has(number)) continue;
 			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
 		}
+		if (!this.#hasDiscovered) {
+			// What a logman before this one retired.
+			this.#retired.push(...this.#states.filter(({ producer }) => !this.#producers.has(producer)));
+		}
 		// Only now: where descriptors run out in between, the rest is met the next time.
 		this.#discoveredAt = opened;
+		this.#hasDiscovered = true;
 	}
 
 	close(): void {

@@ -16,6 +16,7 @@ import { type ChainState, type Checkpoint, readCheckpoint } from "./checkpoint.t
 import { type ControlSnapshot, readControl, type SlotSnapshot } from "./control-snapshot.ts";
 import { isLeaseHeld, leaseHolder } from "./lease.ts";
 import { producerNumbers } from "./numbering.ts";
+import { otherVersion } from "./other-version.ts";
 import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./paths.ts";
 import { defaultMaxSpoolBytes } from "./producer.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -90,7 +91,7 @@ export interface SpoolStatus {
  * The status of the spool at `cacheDir`; `undefined` where there is none. Blocks for some system calls per producer;
  * after a reboot also for reading what waits, since nothing else says how much that is.
  *
- * @throws PylogError PYLOG_SPOOL_DAMAGED for a control file that can't be understood, or the file system's own error.
+ * @throws PylogError PYLOG_SPOOL_VERSION, PYLOG_SPOOL_DAMAGED for a control file that can't be understood, or the file system's own error.
  */
 export function readSpoolStatus(cacheDir: string): SpoolStatus | undefined {
 	const paths = spoolPaths(cacheDir);
@@ -98,6 +99,7 @@ export function readSpoolStatus(cacheDir: string): SpoolStatus | undefined {
 	const numbers = isFolder(paths.producers) ? producerNumbers(paths) : [];
 	const control = readControl(paths.control);
 	if (control === undefined) return undefined;
+	if (control.isOtherVersion) throw otherVersion(control.version);
 	if (control.problem !== undefined) throw damaged(paths.control, control.problem);
 	const checkpoint = readCheckpoint(paths.checkpoint);
 	const next = fullNumber(control, checkpoint);
@@ -114,7 +116,10 @@ export function readSpoolStatus(cacheDir: string): SpoolStatus | undefined {
 		lanes: byLane((lane) => ({ closed: (control.word("closedLanes") & (1 << laneIndex[lane])) !== 0 })),
 		inbox: countInbox(cacheDir),
 		producers,
-		spool: { reservedBytes: control.word("reservedKib") * 1024, defaultLimitBytes: defaultMaxSpoolBytes },
+		spool: {
+			reservedBytes: Math.max(0, control.word("reservedKib") | 0) * 1024,
+			defaultLimitBytes: defaultMaxSpoolBytes,
+		},
 		parked: listParked(paths.parked, checkpoint?.parked ?? {}),
 		quarantine: { entries: quarantine.length, bytes: quarantine.reduce((sum, { bytes }) => sum + bytes, 0) },
 		errorLog: { path: paths.errorLog, bytes: sizeOf(paths.errorLog) ?? 0 },

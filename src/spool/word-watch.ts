@@ -9,7 +9,7 @@
 import { lstatSync } from "node:fs";
 import { announceStore } from "../platform/step.ts";
 import type { ControlFile } from "./control-file.ts";
-import { controlWords, numberHighValues, slotCount } from "./control-layout.ts";
+import { controlWords, highBits, slotCount } from "./control-layout.ts";
 import { producerNumbers, segmentFiles } from "./numbering.ts";
 import { producerDirectory } from "./paths.ts";
 
@@ -33,7 +33,7 @@ const suspectKib = 128 * 1024;
 const toleratedKib = 64 * 1024;
 
 /** Words that are 0 or 1. */
-const switches = ["sleeping", "flushWanted", "stopWanted"] as const;
+const switches = ["sleeping", "flushWanted", "stopWanted", "telling"] as const;
 
 export class WordWatch {
 	readonly #control: ControlFile;
@@ -54,7 +54,7 @@ export class WordWatch {
 		this.#checkSlotsUsed();
 		for (const word of switches) if (this.#raw(word) > 1) this.#tell(word, "it is 0 or 1", this.#raw(word));
 		if (this.#raw("closedLanes") > 3) this.#tell("closedLanes", "it has two bits", this.#raw("closedLanes"));
-		if (this.#raw("numberHigh") >= numberHighValues) {
+		if (this.#raw("numberHigh") >= highBits) {
 			this.#tell("numberHigh", "queue numbers have 53 bits", this.#raw("numberHigh"));
 		}
 		this.#checkReserved();

@@ -16,7 +16,7 @@ import { parkedFile } from "../../src/spool/parked-file.ts";
 import { aliveFile, producerDirectory, segmentFile, spoolPaths } from "../../src/spool/paths.ts";
 import { defaultMaxSpoolBytes, Producer } from "../../src/spool/producer.ts";
 import * as codec from "../../src/spool/record-codec.ts";
-import { freeBytesAtMost, freeShare } from "../../src/spool/segment-chain.ts";
+import { freeBytesAtMost, freeShare } from "../../src/spool/spool-room.ts";
 import * as segmentHeader from "../../src/spool/segment-header.ts";
 import { inboxOrigin } from "../../src/spool/taken-from-inbox.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
@@ -155,6 +155,8 @@ const allOutputKeys: Required<OutputState> = {
 	sizeBytes: 3,
 	tail: 4,
 	skippedBytes: 5,
+	atMs: 6,
+	lead: "\n",
 	parked: { from: 6, to: 7 },
 };
 const allDefinitionKeys: Required<LoggerDefinition> = {
@@ -281,7 +283,8 @@ describe("files that were written by the code are as the document tells", () => 
 			chains: [{ producer: 7, nonce: 8, lane: 1, from, to }],
 			outputs: [allOutputKeys],
 			parked: { "/logs/app.log": 9 },
-			unsynced: ["/logs/app.log"],
+			unsynced: [{ path: "/logs/app.log", device: 1, inode: 2 }],
+			dropped: { "/logs/app.log": { count: 3, notice: "3 dropped\n" } },
 		};
 		file.write(checkpoint);
 		const slotBytes = valuesOf("The checkpoint", "constant")["firstSlotBytes"] as number;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as checkpointLayout from "../../src/spool/checkpoint-layout.ts";
-import { numbersSkipped } from "../../src/spool/control-file.ts";
+import { numbersSkipped } from "../../src/spool/control-renewal.ts";
 import * as controlLayout from "../../src/spool/control-layout.ts";
 import { askMs, passOverMs } from "../../src/spool/horizon.ts";
 import { recordFlags } from "../../src/spool/log-record.ts";

@@ -7,6 +7,7 @@ import { spoolPaths } from "../../src/spool/paths.ts";
 import { drain } from "../running-logman.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { LoggedWork } from "./logged-work.ts";
+import { runFaults } from "./run-faults.ts";
 
 type Call =
 	| "openSync"
@@ -98,3 +99,10 @@ test.each<[Call, string, step: number]>([
 	},
 	120_000,
 );
+
+test("every step of the code may fail, once or until the cause is lifted", async () => {
+	const errors = "EIO,ENOSPC,EMFILE";
+	const { line, failures } = await runFaults("points", { short: { errors, short: "1" }, long: { errors } });
+	expect(failures).toEqual([]);
+	console.info(line);
+}, 3_600_000);

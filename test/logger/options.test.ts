@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { validateLevel, validateOptions } from "../../src/logger/options.ts";
 import { PylogError } from "../../src/shared/errors.ts";
+import { block, dropLowest, dropNew } from "../../src/spool/full-policy.ts";
 import { revokedProxy, throwingProxy } from "./hostile-values.ts";
 
 /** The error that these options cause. */
@@ -40,7 +41,7 @@ describe("validateOptions", () => {
 			fields: {},
 			callSite: true,
 			callerSkip: 0,
-			onFull: "drop-new",
+			onFull: dropNew,
 			maxSpoolBytes: 1024 ** 3,
 		});
 		expect(validateOptions({})).toEqual(options);
@@ -63,7 +64,7 @@ describe("validateOptions", () => {
 			onFull: "drop-new",
 			maxSpoolBytes: 1024 ** 2,
 		};
-		expect(validateOptions(given)).toEqual(given);
+		expect(validateOptions(given)).toEqual({ ...given, onFull: dropNew });
 	});
 
 	it("takes levels in any case, with warn for warning, and each once", () => {
@@ -71,6 +72,31 @@ describe("validateOptions", () => {
 		expect(level).toBe("warning");
 		expect(priority).toEqual(["warning", "debug"]);
 		expect(validateOptions({ level: "silent", priority: [] })).toMatchObject({ level: "silent", priority: [] });
+	});
+
+	it.each([
+		["drop-new", dropNew],
+		[{ policy: "drop-new" }, dropNew],
+		["block", block(1000)],
+		[{ policy: "block" }, block(1000)],
+		[{ policy: "block", deadlineMs: undefined }, block(1000)],
+		[{ policy: "block", deadlineMs: 600_000 }, block(600_000)],
+		["drop-lowest", dropLowest(40, 0.8)],
+		[{ policy: "drop-lowest", below: "error" }, dropLowest(50, 0.8)],
+		[{ policy: "drop-lowest", below: "WARN", share: 0.5 }, dropLowest(40, 0.5)],
+	])("takes a policy for a full spool by its name or with its settings: %o", (onFull, policy) => {
+		expect(validateOptions({ onFull }).onFull).toEqual(policy);
+	});
+
+	it("says what a policy for a full spool takes", () => {
+		expect(problem({ onFull: "blok" }).message).toBe(
+			'pylog(): option "onFull" got "blok"; it takes one of drop-new, block, drop-lowest, ' +
+				'or { policy: "block", deadlineMs: 1 to 600000 }, or { policy: "drop-lowest", ' +
+				'below: debug | info | warning | error | fatal, share: 0.05 to 0.95 }. Did you mean "block"?',
+		);
+		expect(problem({ onFull: { policy: "block", deadlineMs: 0 } }).message).toContain(
+			"got { policy: 'block', deadlineMs: 0 }; it takes one of",
+		);
 	});
 
 	it("looks up call sites where they are printed", () => {
@@ -171,7 +197,21 @@ describe("validateOptions", () => {
 		["callerSkip", -1],
 		["callerSkip", 1.5],
 		["callerSkip", "1"],
-		["onFull", "block"],
+		["onFull", "drop-old"],
+		["onFull", null],
+		["onFull", {}],
+		["onFull", ["block"]],
+		["onFull", { policy: "block", deadlineMs: 0 }],
+		["onFull", { policy: "block", deadlineMs: 600_001 }],
+		["onFull", { policy: "block", deadlineMs: 1.5 }],
+		["onFull", { policy: "block", deadlineMs: "1000" }],
+		["onFull", { policy: "block", below: "error" }],
+		["onFull", { policy: "drop-new", deadlineMs: 5 }],
+		["onFull", { policy: "drop-lowest", below: "trace" }],
+		["onFull", { policy: "drop-lowest", below: "silent" }],
+		["onFull", { policy: "drop-lowest", share: 0 }],
+		["onFull", { policy: "drop-lowest", share: 1 }],
+		["onFull", { policy: "drop-lowest", share: Number.NaN }],
 		["maxSpoolBytes", 1000],
 		["maxSpoolBytes", Number.POSITIVE_INFINITY],
 	];
@@ -179,7 +219,7 @@ describe("validateOptions", () => {
 		const { code, message } = problem({ [option]: value });
 		expect(code).toBe("PYLOG_OPTION_INVALID");
 		expect(message).toContain(option);
-		expect(message.length).toBeLessThan(300);
+		expect(message.length).toBeLessThan(340);
 	});
 
 	it("refuses values that can't be looked at", () => {

@@ -199,3 +199,11 @@ test("with both slots of the checkpoint lost nothing is lost; what the spool sti
 		"one more",
 	]);
 });
+
+// A line that a power failure had cut, or text of somebody else without an end, was glued to the next line.
+test("a file that ends in the middle of a line: what comes begins on a line of its own, also after a death", async () => {
+	appendFileSync(path, "half of theirs");
+	await dieAt(`half output.append ${path}`);
+	await drain(cacheDir);
+	expect(linesOf(path)).toEqual([...early, "half of theirs", ...lines]);
+});

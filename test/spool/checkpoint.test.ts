@@ -30,6 +30,7 @@ const anyOutput: fc.Arbitrary<OutputState> = fc.record(
 		sizeBytes: fc.maxSafeNat(),
 		tail: word,
 		skippedBytes: fc.nat(),
+		lead: fc.string(),
 		parked: fc.record({ from: fc.nat(), to: fc.nat() }),
 	},
 	{ requiredKeys: ["path", "target", "device", "inode", "sizeBytes", "tail", "skippedBytes"] },
@@ -40,7 +41,10 @@ const anyCheckpoint: fc.Arbitrary<Checkpoint> = fc.record({
 	chains: fc.array(anyChain),
 	outputs: fc.array(anyOutput, { maxLength: 3 }),
 	parked: fc.dictionary(fc.string(), fc.nat(), { noNullPrototype: true }),
-	unsynced: fc.array(fc.string(), { maxLength: 3 }),
+	unsynced: fc.array(fc.record({ path: fc.string(), device: fc.maxSafeNat(), inode: fc.maxSafeNat() }), {
+		maxLength: 3,
+	}),
+	dropped: fc.dictionary(fc.string(), fc.record({ count: fc.nat(), notice: fc.string() }), { noNullPrototype: true }),
 });
 
 function checkpointAt(horizon: number, changes: Partial<Checkpoint> = {}): Checkpoint {
@@ -197,7 +201,7 @@ describe("a checkpoint larger than its slot", () => {
 			}
 		});
 		expect(withFile(path, ({ latest }) => latest?.chains.length)).toBe(10_001);
-		expect(readdirSync(join(path, ".."))).toEqual(["checkpoint"]);
+		expect(readdirSync(join(path, ".."))).toEqual(["checkpoint", "checkpoint.synced"]);
 		expect(statSync(path).mode & 0o777).toBe(0o600);
 	});
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { queueNumber } from "../../src/shared/numbers.ts";
 import { ControlFile } from "../../src/spool/control-file.ts";
+import { slotWords } from "../../src/spool/control-layout.ts";
 import { Horizon } from "../../src/spool/horizon.ts";
 import { startFixture } from "../fixture-process.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
@@ -121,5 +122,111 @@ describe("the horizon", () => {
 			expect(new Horizon(control, queueNumber(0)).read()).toBe(counter);
 			expect(control.counter()).toBe(counter);
 		}
+	});
+
+	/** A slot of a living producer, a horizon that knows it, and what was told of it. */
+	async function watched(next: number): Promise<{
+		control: ControlFile;
+		horizon: Horizon;
+		suspects: number[];
+		show: (bound: number) => void;
+	}> {
+		const cacheDir = temporaryDirectory();
+		const holder = startFixture("slot-holder", cacheDir);
+		await holder.line();
+		const control = open(cacheDir);
+		control.store("nextNumber", next);
+		control.store("numberHigh", Math.floor(next / 2 ** 32));
+		const suspects: number[] = [];
+		const horizon = new Horizon(control, queueNumber(0), (producer) => suspects.push(producer));
+		const word = control.slotWord(0) + slotWords.bound;
+		Atomics.store(control.mapping.words, word, 0);
+		return { control, horizon, suspects, show: (bound) => Atomics.store(control.mapping.words, word, bound | 0) };
+	}
+
+	// It gave each new bound a new second.
+	it("is not held up by a producer that stores ever new bounds, and tells of it once", async () => {
+		const { control, horizon, suspects, show } = await watched(1000);
+		show(900);
+		expect(horizon.read()).toBe(900);
+		control.add("nextNumber", 10);
+		let bound = 900;
+		const startMs = performance.now();
+		while (horizon.read() < 1010 && performance.now() - startMs < 20_000) {
+			show((bound = bound === 999 ? 500 : bound + 1));
+			await sleep(2);
+		}
+		expect(performance.now() - startMs).toBeLessThan(10_000);
+		for (let time = 0; time < 100; time++) {
+			control.add("nextNumber", 1);
+			show(500 + time);
+			expect(horizon.read()).toBe(1011 + time);
+		}
+		expect(suspects).toEqual([1]);
+	});
+
+	it("is not held up by bounds above the counter", async () => {
+		const { control, horizon, suspects, show } = await watched(1000);
+		expect(horizon.read()).toBe(1000);
+		show(2000);
+		control.add("nextNumber", 10);
+		// Nobody could store that: its number is waited for from the last reading on, as far as one was taken at all.
+		expect(horizon.read()).toBe(1000);
+		const startMs = performance.now();
+		let bound = 2000;
+		while (horizon.read() < 1010 && performance.now() - startMs < 20_000) {
+			show(bound++);
+			await sleep(2);
+		}
+		expect(horizon.read()).toBe(1010);
+		expect(suspects).toEqual([1]);
+	});
+
+	it("goes on although two producers take turns in holding it up", async () => {
+		const { control, horizon, show } = await watched(1000);
+		const other = startFixture("slot-holder", control.paths.cacheDir);
+		await other.line();
+		const showOther = (bound: number): void =>
+			void Atomics.store(control.mapping.words, control.slotWord(1) + slotWords.bound, bound);
+		let [first, second] = [show, showOther];
+		second(0);
+		first(1);
+		horizon.read();
+		for (let turn = 0; turn < 3; turn++) {
+			control.add("nextNumber", 10);
+			const goal = control.load("nextNumber");
+			const turnMs = performance.now();
+			while (performance.now() - turnMs < 500) {
+				horizon.read();
+				await sleep(5);
+			}
+			second(1);
+			horizon.read();
+			first(0);
+			expect(horizon.read()).toBe(goal);
+			[first, second] = [second, first];
+		}
+	});
+
+	it.each([
+		["", 1000],
+		[" where the 32 bits of the counter wrap", 2 ** 32 - 2],
+	])("gives each of many appends that follow each other its own second%s", async (_, next) => {
+		const { control, horizon, suspects, show } = await watched(next);
+		horizon.read();
+		const startMs = performance.now();
+		for (let time = 0; performance.now() - startMs < 1500; time++) {
+			// As an append does it that begins while the one before is still seen.
+			const bound = control.load("nextNumber") | 0;
+			show(bound === 0 ? -1 : bound);
+			// A bound of 0 would be none: there it is one below, the same as that of the append before.
+			const expected = bound === 0 ? next + time - 1 : next + time;
+			expect(horizon.read()).toBe(expected);
+			control.add("nextNumber", 1);
+			expect(horizon.read()).toBe(expected);
+			expect(horizon.isHeldUp).toBe(true);
+			await sleep(50);
+		}
+		expect(suspects).toEqual([]);
 	});
 });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isLeaseHeld, Lease, leaseHolder } from "../../src/spool/lease.ts";
@@ -77,4 +77,52 @@ describe("the lease", () => {
 		expect(leaseHolder(path)?.pid).toBe(process.pid);
 		lease.release();
 	});
+
+	// The lock on a file that was removed kept nobody out.
+	it("excludes others although somebody removed or replaced its file, and makes that anew", () => {
+		const path = leasePath();
+		const lease = Lease.acquire(path);
+		for (const harm of [() => rmSync(path), () => renameSync(path, `${path}.old`), () => replace(path)]) {
+			harm();
+			expect(isLeaseHeld(path)).toBe(false);
+			expect(Lease.tryAcquire(path)).toBeUndefined();
+			expect(lease.keep(path)).toBe(true);
+			expect(isLeaseHeld(path)).toBe(true);
+			expect(leaseHolder(path)?.pid).toBe(process.pid);
+		}
+		lease.release();
+		expect(isLeaseHeld(path)).toBe(false);
+		Lease.acquire(path).release();
+	});
+
+	it("is kept while something that is no file stands in the place of its file", () => {
+		const path = leasePath();
+		const lease = Lease.acquire(path);
+		rmSync(path);
+		mkdirSync(path);
+		expect(lease.keep(path)).toBe(true);
+		expect(() => Lease.tryAcquire(path)).toThrow("EISDIR");
+		rmdirSync(path);
+		expect(lease.keep(path)).toBe(true);
+		expect(isLeaseHeld(path)).toBe(true);
+		lease.release();
+	});
+
+	it("knows that its cache directory was moved", () => {
+		const directory = join(temporaryDirectory(), "spool");
+		mkdirSync(directory);
+		const path = join(directory, "logman.lock");
+		const lease = Lease.acquire(path);
+		renameSync(directory, `${directory}.moved`);
+		expect(lease.keep(path)).toBe(false);
+		mkdirSync(directory);
+		expect(lease.keep(path)).toBe(false);
+		Lease.acquire(path).release();
+		lease.release();
+	});
 });
+
+function replace(path: string): void {
+	writeFileSync(`${path}.new`, "not ours", { mode: 0o600 });
+	renameSync(`${path}.new`, path);
+}

@@ -266,7 +266,7 @@ describe("a reader", () => {
 		reader.markDelivered();
 		reader.publish();
 		expect(state()).toEqual([true, false]);
-		reader.publishDurable();
+		reader.publishDurable(reader.deliveredCounts());
 		expect(state()).toEqual([true, true]);
 		producer.append(1, entryOf(definition, "three"));
 		expect(state()).toEqual([false, false]);

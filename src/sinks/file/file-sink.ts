@@ -1,133 +1,247 @@
 /**
  * All log files of a logman. Descriptors stay bounded however many files there are: the ones used longest ago are
  * closed, and opened again when they are needed.
+ *
+ * No call blocks, and none takes longer than its time limit: a file that does not answer is told of by a
+ * {@link StalledError}, and holds up no other. What was appended is kept until a sync has worked (`output-syncs.ts`).
  */
 
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { syncData } from "../../platform/durable-file.ts";
-import { systemCode } from "../../shared/errors.ts";
-import { OutputFile } from "./output-file.ts";
+import type { UnsyncedFile } from "../../spool/checkpoint.ts";
+import { type BeforeAppend, findAppend, type FoundAppend } from "./find-append.ts";
+import { type FileIdentity, type FileState, OutputFile } from "./output-file.ts";
+import { type OutputPaths, outputPaths } from "./output-paths.ts";
+import { type AfterFailedSync, type FailedSync, OutputSyncs } from "./output-syncs.ts";
+import type { WrittenChunk } from "./rewrite-chunks.ts";
+import { type Patience, SlowCalls, StalledError } from "./slow-calls.ts";
+import type { TailChunk } from "./unsynced-tail.ts";
+
+export interface FileSinkOptions {
+	/** How long a file may take to be opened, looked at or written. `Infinity` waits for ever. @default 3000 */
+	readonly stallMs?: number;
+	/** How long a sync may take. @default 10000 */
+	readonly syncStallMs?: number;
+	/** Memory for bytes that are not synced, for all files together. @default 33554432 */
+	readonly maxTailBytes?: number;
+	/** Directories; nothing that is not below one of them is opened: PYLOG_OUTPUT_REFUSED. @default any file */
+	readonly roots?: readonly string[] | undefined;
+	/** Does what can be done about bytes that could not be synced. */
+	readonly onFailedSync: (failed: FailedSync) => Promise<AfterFailedSync>;
+}
+
+/** Another file is at the path than the one that was to be appended to. */
+export class OtherFileError extends Error {
+	override readonly name = "OtherFileError";
+}
 
 const maxOpenFiles = 128;
+/** Files that are no longer at their path, and are kept open until they are synced. */
+const maxLeaving = 16;
+/** How long a file may take that did not answer lately. */
+const afterStallMs = 250;
 
 export class FileSink {
 	/** Open files by path, the least recently used first. */
 	readonly #open = new Map<string, OutputFile>();
-	/** Paths of files with bytes that are not known to be on disk. */
-	readonly #unsynced = new Set<string>();
+	readonly #leaving = new Set<OutputFile>();
+	readonly #calls = new SlowCalls();
+	readonly #syncs: OutputSyncs;
+	readonly #paths: OutputPaths;
+	readonly #patience: Patience;
+	readonly #syncPatience: Patience;
+
+	constructor({
+		stallMs = 3000,
+		syncStallMs = 10_000,
+		maxTailBytes = 32 * 1024 * 1024,
+		roots,
+		onFailedSync,
+	}: FileSinkOptions) {
+		this.#patience = { limitMs: stallMs, afterStallMs: Math.min(stallMs, afterStallMs) };
+		this.#syncPatience = { limitMs: syncStallMs };
+		this.#paths = outputPaths(roots);
+		const options = { patience: this.#syncPatience, maxTailBytes, paths: this.#paths, onFailedSync };
+		this.#syncs = new OutputSyncs(this.#calls, options);
+	}
 
 	/** Descriptors held. */
 	get openCount(): number {
-		return this.#open.size;
+		return this.#open.size + this.#leaving.size;
+	}
+
+	/** Files that are open. */
+	openPaths(): Iterable<string> {
+		return this.#open.keys();
 	}
 
 	/** Files with bytes that are not known to be on disk. */
-	get unsynced(): readonly string[] {
-		return [...this.#unsynced];
+	get unsynced(): readonly UnsyncedFile[] {
+		return this.#syncs.unsynced;
 	}
 
 	/** How many those are. */
 	get unsyncedCount(): number {
-		return this.#unsynced.size;
-	}
-
-	/** Notes files that a logman before this one wrote to and may not have synced. */
-	markUnsynced(paths: readonly string[]): void {
-		for (const path of paths) this.#unsynced.add(path);
+		return this.#syncs.count;
 	}
 
 	/** Whether every byte appended so far is on disk. */
 	get isSynced(): boolean {
-		return this.#unsynced.size === 0;
+		return this.#syncs.count === 0;
 	}
 
-	/** The file at `path` as it is now. @throws the file system's error. */
-	file(path: string): OutputFile {
+	/** Whether a call for this path would not be made, because one is under way that does not answer. */
+	isStuck(path: string): boolean {
+		return this.#calls.isStuck(path);
+	}
+
+	/** Whether something that went to this path is not known to be on disk. */
+	owes(path: string): boolean {
+		return this.#syncs.owes(path);
+	}
+
+	/** How many calls are under way that did not answer in time. */
+	get stuckCount(): number {
+		return this.#calls.stuckCount;
+	}
+
+	/** Resolves when no such call is left. */
+	untilSettled(): Promise<void> {
+		return this.#calls.untilSettled();
+	}
+
+	/** Notes files that a logman before this one wrote to and may not have synced. */
+	markUnsynced(files: readonly UnsyncedFile[]): void {
+		this.#syncs.mark(files);
+	}
+
+	/** The file at `path` as it is now, made where it is missing. @throws the file system's error, {@link StalledError} */
+	async file(path: string): Promise<OutputFile> {
 		const known = this.#open.get(path);
-		if (known === undefined) {
-			this.#makeRoom();
-			const file = OutputFile.open(path);
-			this.#open.set(path, file);
-			return file;
-		}
+		if (known === undefined) return this.#openFile(path);
 		this.#open.delete(path);
+		let isSame: boolean;
 		try {
-			known.refresh();
+			isSame = await this.#calls.within(path, this.#patience, () => known.refresh());
 		} catch (error) {
-			this.#syncLast(path, known);
-			known.close();
+			if (error instanceof StalledError) this.#close(known);
+			else await this.#leave(known);
 			throw error;
 		}
-		this.#open.set(path, known);
-		return known;
-	}
-
-	/** Appends bytes to the file at `path`, which {@link FileSink.file} has just given. @throws AppendError */
-	append(path: string, bytes: Uint8Array): void {
-		this.#unsynced.add(path);
-		(this.#open.get(path) ?? this.file(path)).append(bytes);
+		if (isSame) this.#open.set(path, known);
+		else await this.#leave(known);
+		return isSame ? known : this.#openFile(path);
 	}
 
 	/**
-	 * Brings everything appended so far to the disk. `onError` gets each file that could not be; one that can't even be
-	 * opened any more is given up with that, so that it does not hold up what others wait for. Blocks.
+	 * Appends bytes to the file at `path`.
+	 *
+	 * @param wanted Which file that must be, where {@link FileSink.file} has told of it.
+	 * @throws AppendError with the bytes that are in the file; {@link StalledError} when that can't be known yet;
+	 *   {@link OtherFileError}, and then nothing is written.
 	 */
-	sync(onError: (path: string, error: unknown) => void): void {
-		for (const path of this.#unsynced) {
-			try {
-				const file = this.#open.get(path);
-				if (file === undefined) syncClosed(path, onError);
-				else file.sync();
-				this.#unsynced.delete(path);
-			} catch (error) {
-				onError(path, error);
-			}
+	async append(path: string, bytes: Uint8Array, wanted?: FileIdentity): Promise<void> {
+		const file = this.#open.get(path) ?? (await this.#openFile(path));
+		const { state, isRegular } = file;
+		if (wanted !== undefined && (state.inode !== wanted.inode || state.device !== wanted.device)) {
+			throw new OtherFileError(`${path} was replaced`);
 		}
+		// A copy: the caller uses its memory again, and a write that is late reads it at any time.
+		const copy = Buffer.from(bytes);
+		try {
+			await this.#calls.within(path, this.#patience, () => file.append(copy));
+			if (isRegular) this.#syncs.note(path, state, copy, file);
+		} catch (error) {
+			if (error instanceof StalledError) {
+				this.#open.delete(path);
+				this.#close(file);
+			} else if (isRegular) {
+				this.#syncs.note(path, state, copy.subarray(0, file.state.sizeBytes - state.sizeBytes), file);
+			}
+			throw error;
+		}
+	}
+
+	/** Notes bytes that are in the file by a call that came late. */
+	noteAppended(path: string, state: FileState, bytes: Buffer): void {
+		this.#syncs.note(path, state, bytes);
+	}
+
+	/**
+	 * Brings everything appended so far to the disk, the names of new files as well; or what went to one path. Returns
+	 * whether nobody has to wait for it any more. Never rejects.
+	 */
+	sync(path?: string): Promise<boolean> {
+		return this.#syncs.sync(path === undefined ? undefined : new Set([path]));
+	}
+
+	/** How much of an append that was tried before is in its file; see `findAppend`. */
+	find(path: string, before: BeforeAppend, bytes: Buffer, outputs: ReadonlySet<string>): Promise<FoundAppend> {
+		return this.#calls.within(path, this.#syncPatience, () => findAppend(path, before, bytes, outputs, this.#paths));
+	}
+
+	/** Bytes of a file as `chunks` tell of them: from memory, or from the file where they are still what they were. */
+	readBack(path: string, chunks: readonly TailChunk[]): Promise<readonly WrittenChunk[]> {
+		return this.#syncs.readBack(path, chunks);
+	}
+
+	/** Writes bytes again at their place, and brings them to the disk. @throws what the file system says */
+	rewrite(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
+		return this.#syncs.rewrite(path, file, chunks);
 	}
 
 	/** Closes a file, as before it is removed. */
 	forget(path: string): void {
-		this.#open.get(path)?.close();
+		const file = this.#open.get(path);
 		this.#open.delete(path);
-		this.#unsynced.delete(path);
+		if (file !== undefined) this.#close(file);
+		this.#syncs.forget(path);
 	}
 
 	close(): void {
-		for (const file of this.#open.values()) file.close();
+		for (const file of [...this.#open.values(), ...this.#leaving]) this.#close(file);
 		this.#open.clear();
 	}
 
-	/** Before a file goes out of reach: if that fails, the next `sync` says so. */
-	#syncLast(path: string, file: OutputFile): void {
-		try {
-			file.sync();
-			this.#unsynced.delete(path);
-		} catch {
-			// It stays unsynced.
+	async #openFile(path: string): Promise<OutputFile> {
+		for (const file of this.#open.values()) {
+			if (this.#open.size < maxOpenFiles) break;
+			this.#open.delete(file.path);
+			this.#close(file);
 		}
+		const closeLate = (work: Promise<OutputFile>): void => {
+			void work.then((late) => this.#close(late)).catch(() => undefined);
+		};
+		const file = await this.#calls.within(path, this.#patience, () => OutputFile.open(path, this.#paths), closeLate);
+		this.#open.set(path, file);
+		this.#syncs.markNew(file.newIn);
+		return file;
 	}
 
-	#makeRoom(): void {
-		for (const [path, file] of this.#open) {
-			if (this.#open.size < maxOpenFiles) return;
-			file.close();
-			this.#open.delete(path);
-		}
+	/** Before a file goes out of reach: it is closed when what went to it is on disk, and nobody waits for that. */
+	async #leave(file: OutputFile): Promise<void> {
+		this.#leaving.add(file);
+		const left = this.#syncs.syncFile(file).finally(() => {
+			this.#leaving.delete(file);
+			this.#close(file);
+		});
+		if (this.#leaving.size > maxLeaving) await left;
 	}
-}
 
-/** Brings a file to the disk that is not open for writing; one that is gone needs no sync. @throws what `fdatasync` says */
-function syncClosed(path: string, onError: (path: string, error: unknown) => void): void {
-	let fd: number;
-	try {
-		fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-	} catch (error) {
-		if (systemCode(error) !== "ENOENT") onError(path, error);
-		return;
+	/** Even that may take for ever. Nobody waits for it. */
+	#close(file: OutputFile): void {
+		void this.#closeWhenAnswered(file).catch(() => undefined);
 	}
-	try {
-		if (fstatSync(fd).isFile()) syncData("output.sync-closed", fd);
-	} finally {
-		closeSync(fd);
+
+	async #closeWhenAnswered(file: OutputFile): Promise<void> {
+		await file.close(async (close) => {
+			for (;;) {
+				await this.#calls.untilAnswered(file.path);
+				try {
+					return await this.#calls.within(file.path, this.#patience, close);
+				} catch (error) {
+					if (!(error instanceof StalledError) || error.isUnderWay) throw error;
+					await new Promise((resolve) => setTimeout(resolve, afterStallMs).unref());
+				}
+			}
+		});
 	}
 }

@@ -5,9 +5,13 @@
  * what can't be found counts as not written.
  */
 
-import { readdirSync, statSync } from "node:fs";
+import type { Stats } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type FileState, readRange, tailBefore } from "./output-file.ts";
+import { systemCode } from "../../shared/errors.ts";
+import { isInCopy, rotatedNames } from "./find-copy.ts";
+import { type FileIdentity, type FileState, readRange, tailBefore } from "./output-file.ts";
+import { anyPath, type OutputPaths } from "./output-paths.ts";
 
 export interface FoundAppend {
 	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
@@ -16,45 +20,84 @@ export interface FoundAppend {
 	readonly writtenBytes: number;
 }
 
+interface FoundFile {
+	readonly path: string;
+	readonly sizeBytes: number;
+}
+
 /** Most bytes looked through for an append that is not where it should be. */
 const maxSearchBytes = 64 * 1024 * 1024;
 
-/** @param before What the file was before the append was tried. */
-export function findAppend(path: string, before: FileState, bytes: Buffer): FoundAppend {
-	const stats = statSync(path, { throwIfNoEntry: false });
-	if (stats !== undefined && !stats.isFile()) return { path, writtenBytes: 0 };
-	if (stats?.ino === before.inode && stats.dev === before.device) {
-		return { path, writtenBytes: countWritten(path, before, stats.size, bytes) };
+/** What the file was before an append was tried, and when that was: not known of checkpoints of earlier versions. */
+export type BeforeAppend = FileState & { readonly atMs?: number };
+
+/**
+ * @param before What the file was before the append was tried.
+ * @param outputs Files that are no copies of this one: lines go to them as well.
+ */
+export async function findAppend(
+	path: string,
+	before: BeforeAppend,
+	bytes: Buffer,
+	outputs: ReadonlySet<string> = new Set(),
+	paths: OutputPaths = anyPath,
+): Promise<FoundAppend> {
+	const stats = await statIfThere(path, paths).catch((problem: Error) => problem);
+	// What can't be looked at may be found under another name all the same.
+	const known = stats instanceof Error ? undefined : stats;
+	if (known !== undefined && !known.isFile() && !known.isDirectory()) return { path, writtenBytes: 0 };
+	const isHere = known?.isFile() === true && known.ino === before.inode && known.dev === before.device;
+	// Rotated by somebody else: the file goes on under another name.
+	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before, paths);
+	if (file !== undefined) {
+		const writtenBytes = await countWritten(file, before, bytes, paths);
+		if (writtenBytes > 0) return { path: file.path, writtenBytes };
 	}
-	// Rotated by somebody else: the file goes on under another name in its folder.
-	const renamed = findByInode(dirname(path), before);
-	if (renamed !== undefined) {
-		const writtenBytes = countWritten(renamed, before, statSync(renamed).size, bytes);
-		if (writtenBytes > 0) return { path: renamed, writtenBytes };
+	// Gone, cut, or empty as it was before.
+	const mayBeCopied = file === undefined || before.sizeBytes === 0 || !(await isAsBefore(file, before, paths));
+	const { atMs } = before;
+	if (mayBeCopied && atMs !== undefined && (await isInCopy(path, before, bytes, { atMs, outputs, paths }))) {
+		return { path, writtenBytes: bytes.length };
 	}
+	if (stats instanceof Error) throw stats;
 	return { path, writtenBytes: 0 };
 }
 
-function findByInode(folder: string, { device, inode }: FileState): string | undefined {
-	let names: string[] = [];
-	try {
-		names = readdirSync(folder);
-	} catch {
-		return undefined;
+/** The file at `path`, or in its folder, or with a similar name in a folder there, that has this inode; and its size. */
+export async function findByInode(
+	path: string,
+	{ device, inode }: FileIdentity,
+	paths: OutputPaths = anyPath,
+): Promise<FoundFile | undefined> {
+	const folder = dirname(path);
+	const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
+	for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
+		const stats = await paths.look(candidate).catch(() => undefined);
+		if (stats?.ino === inode && stats.dev === device && stats.isFile())
+			return { path: candidate, sizeBytes: stats.size };
 	}
-	return names
-		.map((name) => join(folder, name))
-		.find((path) => {
-			const stats = statSync(path, { throwIfNoEntry: false });
-			return stats?.ino === inode && stats.dev === device && stats.isFile();
-		});
+	return undefined;
 }
 
-function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): number {
-	const isSame = sizeBytes >= before.sizeBytes && tailBefore(path, before.sizeBytes) === before.tail;
+async function statIfThere(path: string, paths: OutputPaths): Promise<Stats | undefined> {
+	try {
+		return await paths.look(path);
+	} catch (error) {
+		if (systemCode(error) === "ENOTDIR") return undefined;
+		throw error;
+	}
+}
+
+async function isAsBefore({ path, sizeBytes }: FoundFile, before: FileState, paths: OutputPaths): Promise<boolean> {
+	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes, paths)) === before.tail;
+}
+
+async function countWritten(file: FoundFile, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<number> {
+	const { path, sizeBytes } = file;
+	const isSame = await isAsBefore(file, before, paths);
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
-	const found = readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));
+	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), paths);
 	const common = isSame ? countCommon(found, bytes) : 0;
 	if (common === found.length || common === bytes.length) return common;
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.

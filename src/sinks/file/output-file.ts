@@ -1,21 +1,29 @@
 /**
- * One log file as the logman writes it: opened for appending, made with its folders where it is missing, opened again
- * when somebody rotated or removed it.
+ * One log file as the logman writes it: opened for appending, made with its folders where it is missing.
  *
  * Invariants: one `write` per call as far as the kernel takes it; nothing is ever truncated; `state` tells what the file
- * was before the next append well enough to find out afterwards whether that append happened.
+ * was before the next append well enough to find out afterwards whether that append happened. No method blocks; each may
+ * take as long as the file system does. The descriptor is given back when no call is under way: its number may be another
+ * file's a moment later.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { close, constants, fstat, read, type Stats } from "node:fs";
+import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
-import { makeFolder, syncData, writeSome } from "../../platform/durable-file.ts";
-import { systemCode } from "../../shared/errors.ts";
+import { appendSoon, syncDataSoon } from "../../platform/durable-file.ts";
+import { anyPath, type OpenedOutput, type OutputPaths } from "./output-paths.ts";
 
-/** What a file is at a moment. */
-export interface FileState {
+const fstatSoon = promisify(fstat);
+const closeSoon = promisify(close);
+
+/** Which file it is, whatever its name. */
+export interface FileIdentity {
 	readonly device: number;
 	readonly inode: number;
+}
+
+/** What a file is at a moment. */
+export interface FileState extends FileIdentity {
 	readonly sizeBytes: number;
 	/** CRC-32 of the last bytes. */
 	readonly tail: number;
@@ -34,61 +42,117 @@ export class AppendError extends Error {
 }
 
 export const tailBytes = 64;
-const fileMode = 0o640;
-const folderMode = 0o750;
 
 export class OutputFile {
 	readonly path: string;
-	#fd: number;
-	#device: number;
-	#inode: number;
-	#sizeBytes: number;
-	#isRegular: boolean;
+	/** Folders that got a new name when the file was made: the file is only safe when they are on disk as well. */
+	readonly newIn: readonly string[];
+	readonly #fd: number;
+	readonly #paths: OutputPaths;
+	#device = 0;
+	#inode = 0;
+	#sizeBytes = 0;
+	#isRegular = false;
 	/** The last bytes of the file, as far as they are known. */
-	#tail: Buffer;
+	#tail: Buffer = Buffer.alloc(0);
+	#isClosed = false;
+	/** Calls under way; and what the last one calls when it ends, once it is to be closed. */
+	#calls = 0;
+	#onIdle: (() => void) | undefined;
 
-	private constructor(path: string, fd: number) {
-		const stats = fstatSync(fd);
+	private constructor(path: string, { fd, newIn }: OpenedOutput, paths: OutputPaths) {
 		this.path = path;
+		this.#paths = paths;
 		this.#fd = fd;
-		this.#device = stats.dev;
-		this.#inode = stats.ino;
-		this.#isRegular = stats.isFile();
-		this.#sizeBytes = this.#isRegular ? stats.size : 0;
-		this.#tail = this.#readTail();
+		this.newIn = newIn;
 	}
 
-	/** @throws the file system's error, when the file can't be opened or made. */
-	static open(path: string): OutputFile {
-		const fd = openForAppending(path);
+	/** @throws the file system's error, when the file can't be opened or made; PYLOG_OUTPUT_REFUSED. */
+	static async open(path: string, paths: OutputPaths = anyPath): Promise<OutputFile> {
+		const file = new OutputFile(path, await paths.openToAppend(path), paths);
 		try {
-			return new OutputFile(path, fd);
+			await file.#note(await fstatSoon(file.#fd));
+			return file;
 		} catch (error) {
-			closeSync(fd);
+			await file.close();
 			throw error;
 		}
 	}
 
-	/** Looks at the file as it is now: opens it again when it was replaced, notes what others appended. */
-	refresh(): void {
-		const stats = statSync(this.path, { throwIfNoEntry: false });
-		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) this.#reopen();
-		else if (this.#isRegular && stats.size !== this.#sizeBytes) this.#note(stats);
+	/**
+	 * Looks at the file as it is now, and notes what others appended. Returns whether it still is what stands at its path;
+	 * if not, it was rotated or removed, and another one has to be opened.
+	 */
+	refresh(): Promise<boolean> {
+		return this.#during(() => this.#refresh());
 	}
 
 	get state(): FileState {
 		return { device: this.#device, inode: this.#inode, sizeBytes: this.#sizeBytes, tail: crc32(this.#tail) };
 	}
 
+	/** Whether its last line has no end: what is appended would go on in it. */
+	get endsInLine(): boolean {
+		return this.#tail.length > 0 && this.#tail.at(-1) !== 0x0a;
+	}
+
+	/** Whether it keeps what is written: no FIFO, terminal or device. */
+	get isRegular(): boolean {
+		return this.#isRegular;
+	}
+
 	/**
-	 * Appends bytes. On return they survive the death of this process, not yet a power failure.
+	 * Appends bytes, which must not change meanwhile. Then they survive the death of this process, not yet a power failure.
 	 *
 	 * @throws AppendError telling how many bytes are in the file.
 	 */
-	append(bytes: Uint8Array): void {
+	append(bytes: Uint8Array): Promise<void> {
+		return this.#during(() => this.#append(bytes));
+	}
+
+	/** Brings the content of the file to the disk. */
+	async sync(): Promise<void> {
+		if (this.#isRegular) await this.#during(() => syncDataSoon("output.sync", this.#fd));
+	}
+
+	/** Whether {@link close} was called: no other call may be made. */
+	get isClosed(): boolean {
+		return this.#isClosed;
+	}
+
+	/**
+	 * Gives the descriptor back as soon as no other call is under way.
+	 *
+	 * @param through Calls the given function when it is time.
+	 */
+	async close(through: (giveBack: () => Promise<void>) => Promise<void> = (giveBack) => giveBack()): Promise<void> {
+		if (this.#isClosed) return;
+		this.#isClosed = true;
+		if (this.#calls > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+		await through(() => closeSoon(this.#fd));
+	}
+
+	async #during<Result>(call: () => Promise<Result>): Promise<Result> {
+		this.#calls += 1;
+		try {
+			return await call();
+		} finally {
+			this.#calls -= 1;
+			if (this.#calls === 0) this.#onIdle?.();
+		}
+	}
+
+	async #refresh(): Promise<boolean> {
+		const stats = await this.#paths.look(this.path);
+		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) return false;
+		if (this.#isRegular && stats.size !== this.#sizeBytes) await this.#note(stats);
+		return true;
+	}
+
+	async #append(bytes: Uint8Array): Promise<void> {
 		let written = 0;
 		try {
-			while (written < bytes.length) written += writeSome("output.append", this.#fd, bytes.subarray(written));
+			while (written < bytes.length) written += await appendSoon("output.append", this.#fd, bytes.subarray(written));
 		} catch (error) {
 			this.#noteAppended(bytes.subarray(0, written));
 			throw new AppendError(error, written);
@@ -96,31 +160,13 @@ export class OutputFile {
 		this.#noteAppended(bytes);
 	}
 
-	/** Brings the file to the disk. Blocks. */
-	sync(): void {
-		if (!this.#isRegular) return;
-		syncData("output.sync", this.#fd);
-	}
-
-	close(): void {
-		closeSync(this.#fd);
-	}
-
-	#reopen(): void {
-		// The old file is out of reach after this: what went to it must be on disk when a flush says so.
-		this.sync();
-		const fd = openForAppending(this.path);
-		closeSync(this.#fd);
-		this.#fd = fd;
-		this.#note(fstatSync(fd));
-	}
-
-	#note(stats: Stats): void {
+	async #note(stats: Stats): Promise<void> {
 		this.#device = stats.dev;
 		this.#inode = stats.ino;
 		this.#isRegular = stats.isFile();
 		this.#sizeBytes = this.#isRegular ? stats.size : 0;
-		this.#tail = this.#readTail();
+		const from = Math.max(0, this.#sizeBytes - tailBytes);
+		this.#tail = this.#isRegular ? await readRange(this.path, from, this.#sizeBytes, this.#paths) : Buffer.alloc(0);
 	}
 
 	#noteAppended(bytes: Uint8Array): void {
@@ -128,43 +174,32 @@ export class OutputFile {
 		this.#sizeBytes += bytes.length;
 		this.#tail = Buffer.concat([this.#tail, bytes.subarray(-tailBytes)]).subarray(-tailBytes);
 	}
-
-	#readTail(): Buffer {
-		if (!this.#isRegular) return Buffer.alloc(0);
-		return readRange(this.path, Math.max(0, this.#sizeBytes - tailBytes), this.#sizeBytes);
-	}
 }
 
 /** CRC-32 of the last bytes before `sizeBytes` of a file, as in {@link FileState}. */
-export function tailBefore(path: string, sizeBytes: number): number {
-	return crc32(readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes));
+export async function tailBefore(path: string, sizeBytes: number, paths: OutputPaths = anyPath): Promise<number> {
+	return crc32(await readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes, paths));
 }
 
 /** The bytes of a file from `from` to `to`, fewer where it ends before. */
-export function readRange(path: string, from: number, to: number): Buffer {
-	const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+export async function readRange(path: string, from: number, to: number, paths: OutputPaths = anyPath): Promise<Buffer> {
+	const fd = await paths.open(path, constants.O_RDONLY);
 	try {
 		const bytes = Buffer.alloc(Math.max(0, to - from));
-		let read = 0;
-		while (read < bytes.length) {
-			const count = readSync(fd, bytes, read, bytes.length - read, from + read);
+		let filled = 0;
+		while (filled < bytes.length) {
+			const count = await readSoon(fd, bytes.subarray(filled), from + filled);
 			if (count === 0) break;
-			read += count;
+			filled += count;
 		}
-		return bytes.subarray(0, read);
+		return bytes.subarray(0, filled);
 	} finally {
-		closeSync(fd);
+		await closeSoon(fd);
 	}
 }
 
-/** Never waits: a FIFO without a reader is an error, not a stop. */
-function openForAppending(path: string): number {
-	const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
-	try {
-		return openSync(path, flags, fileMode);
-	} catch (error) {
-		if (systemCode(error) !== "ENOENT") throw error;
-		makeFolder("output.folder", dirname(path), folderMode, true);
-		return openSync(path, flags, fileMode);
-	}
+function readSoon(fd: number, into: Buffer, position: number): Promise<number> {
+	return new Promise((resolve, reject) => {
+		read(fd, into, 0, into.length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
+	});
 }

@@ -1,5 +1,6 @@
 import {
 	appendFileSync,
+	copyFileSync,
 	mkdirSync,
 	readFileSync,
 	renameSync,
@@ -7,11 +8,13 @@ import {
 	statSync,
 	symlinkSync,
 	truncateSync,
+	utimesSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { findAppend } from "../../../src/sinks/file/find-append.ts";
 import { type FileState, OutputFile } from "../../../src/sinks/file/output-file.ts";
 import { temporaryDirectory } from "../../temporary-directory.ts";
@@ -23,47 +26,47 @@ let directory: string;
 let path: string;
 let before: FileState;
 
-beforeEach(() => {
+beforeEach(async () => {
 	directory = temporaryDirectory();
 	path = join(directory, "app.log");
 	writeFileSync(path, "an old line, long enough to be told from any other, for the tail has 64 bytes\n");
-	before = stateNow();
+	before = await stateNow();
 });
 
-function stateNow(): FileState {
-	const file = OutputFile.open(path);
+async function stateNow(): Promise<FileState> {
+	const file = await OutputFile.open(path);
 	const { state } = file;
-	file.close();
+	await file.close();
 	return state;
 }
 
-test("an append that never happened counts nothing", () => {
-	expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+test("an append that never happened counts nothing", async () => {
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
 });
 
-test("a whole append is found", () => {
+test("a whole append is found", async () => {
 	appendFileSync(path, ours);
-	expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: ours.length });
 });
 
-test("a half append is found to the byte", () => {
-	fc.assert(
-		fc.property(fc.integer({ min: 0, max: ours.length }), (bytes) => {
+test("a half append is found to the byte", async () => {
+	await fc.assert(
+		fc.asyncProperty(fc.integer({ min: 0, max: ours.length }), async (bytes) => {
 			truncateSync(path, before.sizeBytes);
 			appendFileSync(path, ours.subarray(0, bytes));
-			expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: bytes });
+			expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: bytes });
 		}),
 	);
 });
 
-test("an append to an empty file is found", () => {
+test("an append to an empty file is found", async () => {
 	truncateSync(path, 0);
-	before = stateNow();
+	before = await stateNow();
 	appendFileSync(path, ours.subarray(0, 20));
-	expect(findAppend(path, before, ours).writtenBytes).toBe(20);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(20);
 });
 
-test("an append with lines of others behind it, before it or on both sides is found", () => {
+test("an append with lines of others behind it, before it or on both sides is found", async () => {
 	for (const [ahead, behind] of [
 		["", "theirs\n"],
 		["theirs\n", ""],
@@ -71,106 +74,198 @@ test("an append with lines of others behind it, before it or on both sides is fo
 	] as const) {
 		truncateSync(path, before.sizeBytes);
 		appendFileSync(path, `${ahead}${ours.toString()}${behind}`);
-		expect(findAppend(path, before, ours).writtenBytes).toBe(ours.length);
+		expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
 	}
 });
 
-test("half an append at the end, behind lines of others, is found", () => {
+test("half an append at the end, behind lines of others, is found", async () => {
 	appendFileSync(path, "theirs\n");
 	appendFileSync(path, ours.subarray(0, 20));
-	expect(findAppend(path, before, ours).writtenBytes).toBe(20);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(20);
 });
 
-test("of half an append with lines of others behind it the whole lines count, so that none is written twice", () => {
+test("of half an append with lines of others behind it the whole lines count, so that none is written twice", async () => {
 	appendFileSync(path, ours.subarray(0, firstLine + 5));
 	appendFileSync(path, "\ntheirs\n");
-	expect(findAppend(path, before, ours).writtenBytes).toBe(firstLine);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(firstLine);
 });
 
-test("lines of others alone count nothing", () => {
+test("lines of others alone count nothing", async () => {
 	appendFileSync(path, "theirs\n");
-	expect(findAppend(path, before, ours).writtenBytes).toBe(0);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(0);
 	appendFileSync(path, "fir");
-	expect(findAppend(path, before, ours).writtenBytes).toBe(3);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(3);
 });
 
-test("a file that was truncated before the append has it at its beginning", () => {
+test("a file that was truncated before the append has it at its beginning", async () => {
 	writeFileSync(path, ours);
-	expect(findAppend(path, before, ours).writtenBytes).toBe(ours.length);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
 	writeFileSync(path, ours.subarray(0, 20));
-	expect(findAppend(path, before, ours).writtenBytes).toBe(20);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(20);
 });
 
-test("a file that was truncated after the append does not have it", () => {
+test("a file that was truncated after the append does not have it", async () => {
 	appendFileSync(path, ours);
 	truncateSync(path, 0);
-	expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
 });
 
-test("a file whose content was replaced, and has grown beyond what it was, does not have it", () => {
+test("a file whose content was replaced, and has grown beyond what it was, does not have it", async () => {
 	writeFileSync(path, "something else\n".repeat(100));
-	expect(findAppend(path, before, ours).writtenBytes).toBe(0);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(0);
 	appendFileSync(path, ours);
-	expect(findAppend(path, before, ours).writtenBytes).toBe(ours.length);
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
 });
 
-test("the append is found in the file that was renamed, under its new name", () => {
+test("the append is found in the file that was renamed, under its new name", async () => {
 	appendFileSync(path, ours);
 	const renamed = `${path}.1`;
 	renameSync(path, renamed);
-	expect(findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
 	writeFileSync(path, "a new file\n");
-	expect(findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
 });
 
-test("half an append in the renamed file is found there, so that the rest can go behind it", () => {
+test("half an append in the renamed file is found there, so that the rest can go behind it", async () => {
 	appendFileSync(path, ours.subarray(0, 20));
 	renameSync(path, `${path}.1`);
-	expect(findAppend(path, before, ours)).toEqual({ path: `${path}.1`, writtenBytes: 20 });
+	expect(await findAppend(path, before, ours)).toEqual({ path: `${path}.1`, writtenBytes: 20 });
 });
 
-test("a file that was renamed before the append gets nothing more: the new one does", () => {
+test("a file that was renamed before the append gets nothing more: the new one does", async () => {
 	renameSync(path, `${path}.1`);
-	expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
 });
 
-test("a deleted file, one with its folder, and one that others replaced have nothing of it", () => {
+test("a deleted file, one with its folder, and one that others replaced have nothing of it", async () => {
 	appendFileSync(path, ours);
 	rmSync(path);
-	expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
 	rmSync(directory, { recursive: true });
-	expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
 	mkdirSync(path, { recursive: true });
-	expect(findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
 });
 
-test("a file reached through a link is found", () => {
+test("a file reached through a link is found", async () => {
 	const link = join(directory, "link.log");
 	symlinkSync(path, link);
 	appendFileSync(path, ours);
-	expect(findAppend(link, before, ours)).toEqual({ path: link, writtenBytes: ours.length });
+	expect(await findAppend(link, before, ours)).toEqual({ path: link, writtenBytes: ours.length });
 });
 
-test("a device has nothing of it", () => {
-	expect(findAppend("/dev/null", before, ours)).toEqual({ path: "/dev/null", writtenBytes: 0 });
+test("a device has nothing of it", async () => {
+	expect(await findAppend("/dev/null", before, ours)).toEqual({ path: "/dev/null", writtenBytes: 0 });
 });
 
-test("nothing is changed by looking", () => {
+test("nothing is changed by looking", async () => {
 	appendFileSync(path, ours);
 	const text = readFileSync(path, "utf8");
 	const { mtimeNs } = statSync(path, { bigint: true });
-	findAppend(path, before, ours);
+	await findAppend(path, before, ours);
 	expect(readFileSync(path, "utf8")).toBe(text);
 	expect(statSync(path, { bigint: true }).mtimeNs).toBe(mtimeNs);
 });
 
-test("whatever others append around it, an append that is there is found", () => {
+test("whatever others append around it, an append that is there is found", async () => {
 	const theirs = fc.stringMatching(/^[a-z]{0,10}\n$/);
-	fc.assert(
-		fc.property(fc.array(theirs), fc.array(theirs), (ahead, behind) => {
+	await fc.assert(
+		fc.asyncProperty(fc.array(theirs), fc.array(theirs), async (ahead, behind) => {
 			truncateSync(path, before.sizeBytes);
 			appendFileSync(path, ahead.join("") + ours.toString() + behind.join(""));
-			expect(findAppend(path, before, ours).writtenBytes).toBe(ours.length);
+			expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
 		}),
 	);
+});
+
+describe("in a copy, as logrotate makes them", () => {
+	const behind = "a line that came later\n";
+	let tried: FileState & { readonly atMs: number };
+
+	beforeEach(() => {
+		tried = { ...before, atMs: Date.now() };
+	});
+
+	test.each([
+		[
+			"copied and emptied",
+			"app.log.1",
+			(copy: string): void => {
+				copyFileSync(path, copy);
+				truncateSync(path, 0);
+			},
+		],
+		[
+			"copied and emptied, and written since",
+			"app.log-20260101",
+			(copy: string): void => {
+				copyFileSync(path, copy);
+				writeFileSync(path, behind);
+			},
+		],
+		[
+			"compressed at once",
+			"app.log.1.gz",
+			(copy: string): void => {
+				writeFileSync(copy, gzipSync(readFileSync(path)));
+				rmSync(path);
+			},
+		],
+		[
+			"compressed, with its number before its extension",
+			"app-1.log.gz",
+			(copy: string): void => {
+				writeFileSync(copy, gzipSync(readFileSync(path)));
+				writeFileSync(path, behind);
+			},
+		],
+		[
+			"compressed into a folder below",
+			"old/app.log.1.gz",
+			(copy: string): void => {
+				writeFileSync(copy, gzipSync(readFileSync(path)));
+				rmSync(path);
+			},
+		],
+		["moved into a folder below", "old/app.log.1", (copy: string): void => renameSync(path, copy)],
+	])("an append to a file that was %s is found", async (_, name, rotate) => {
+		mkdirSync(join(directory, "old"));
+		appendFileSync(path, ours);
+		appendFileSync(path, behind);
+		rotate(join(directory, name));
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+	});
+
+	test("an append to an empty file that was copied and emptied is found", async () => {
+		truncateSync(path, 0);
+		tried = { ...(await stateNow()), atMs: Date.now() };
+		appendFileSync(path, ours);
+		copyFileSync(path, `${path}.1`);
+		truncateSync(path, 0);
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+	});
+
+	test("half an append, one behind other lines, one of long ago and one of another output do not count", async () => {
+		const copy = `${path}.1`;
+		const text = readFileSync(path);
+		const isFound = async (outputs: readonly string[] = []): Promise<boolean> =>
+			(await findAppend(path, tried, ours, new Set(outputs))).writtenBytes > 0;
+		truncateSync(path, 0);
+		writeFileSync(copy, Buffer.concat([text, ours.subarray(0, -1)]));
+		expect(await isFound()).toBe(false);
+		writeFileSync(copy, Buffer.concat([Buffer.from("others".repeat(20)), ours]));
+		expect(await isFound()).toBe(false);
+		writeFileSync(copy, Buffer.concat([text, ours]));
+		expect(await isFound()).toBe(true);
+		expect(await isFound([copy])).toBe(false);
+		utimesSync(copy, new Date(0), new Date(tried.atMs - 1000));
+		expect(await isFound()).toBe(false);
+		writeFileSync(`${copy}.gz`, Buffer.concat([gzipSync(Buffer.concat([text, ours])).subarray(0, 40)]));
+		expect(await isFound()).toBe(false);
+	});
+
+	test("a file that was never cut is not looked for elsewhere", async () => {
+		writeFileSync(`${path}.1`, Buffer.concat([readFileSync(path), ours]));
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(0);
+	});
 });

@@ -5,7 +5,6 @@ import {
 	readdirSync,
 	readFileSync,
 	renameSync,
-	rmSync,
 	statSync,
 	symlinkSync,
 	writeFileSync,
@@ -21,8 +20,8 @@ beforeEach(() => {
 	path = join(temporaryDirectory(), "app.log");
 });
 
-function open(at = path): OutputFile {
-	const file = OutputFile.open(at);
+async function open(at = path): Promise<OutputFile> {
+	const file = await OutputFile.open(at);
 	onTestFinished(() => file.close());
 	return file;
 }
@@ -31,119 +30,113 @@ function openDescriptors(): number {
 	return readdirSync("/proc/self/fd").length;
 }
 
-test("a file is made with the folders that lead to it, and not open to everybody", () => {
+test("a file is made with the folders that lead to it, and not open to everybody", async () => {
 	const deep = join(path, "..", "logs", "2026", "app.log");
-	open(deep).append(Buffer.from("a line\n"));
+	const file = await open(deep);
+	await file.append(Buffer.from("a line\n"));
 	expect(readFileSync(deep, "utf8")).toBe("a line\n");
 	expect(statSync(deep).mode & 0o007).toBe(0);
 	expect(statSync(join(deep, "..")).mode & 0o007).toBe(0);
 });
 
-test("what is there stays, and what comes goes behind it", () => {
+test("what is there stays, and what comes goes behind it", async () => {
 	writeFileSync(path, "old\n");
-	const file = open();
-	file.append(Buffer.from("new\n"));
-	file.append(Buffer.from("newer\n"));
+	const file = await open();
+	await file.append(Buffer.from("new\n"));
+	await file.append(Buffer.from("newer\n"));
 	expect(readFileSync(path, "utf8")).toBe("old\nnew\nnewer\n");
 });
 
-test("the state tells inode, size and tail, after each append and after a look at what others appended", () => {
+test("the state tells inode, size and tail, after each append and after a look at what others appended", async () => {
 	writeFileSync(path, "old\n");
-	const file = open();
-	const check = (): void => {
+	const file = await open();
+	const check = async (): Promise<void> => {
 		const { ino, dev, size } = statSync(path);
-		expect(file.state).toEqual({ device: dev, inode: ino, sizeBytes: size, tail: tailBefore(path, size) });
+		expect(file.state).toEqual({ device: dev, inode: ino, sizeBytes: size, tail: await tailBefore(path, size) });
 	};
-	check();
-	file.append(Buffer.from("a line\n"));
-	check();
-	file.append(Buffer.from(`${"long ".repeat(100)}\n`));
-	check();
+	await check();
+	await file.append(Buffer.from("a line\n"));
+	await check();
+	await file.append(Buffer.from(`${"long ".repeat(100)}\n`));
+	await check();
 	appendFileSync(path, "theirs\n");
-	file.refresh();
-	check();
+	await file.refresh();
+	await check();
 	writeFileSync(path, "");
-	file.refresh();
-	check();
+	await file.refresh();
+	await check();
 });
 
-test("after a rename the look finds the new file, or makes it", () => {
-	const file = open();
-	file.append(Buffer.from("one\n"));
+test("after a rename, a removal or a replacement the look tells that it is another file now", async () => {
+	const file = await open();
+	await file.append(Buffer.from("one\n"));
+	expect(await file.refresh()).toBe(true);
 	renameSync(path, `${path}.1`);
-	file.append(Buffer.from("two\n"));
-	file.refresh();
-	file.append(Buffer.from("three\n"));
-	expect(readFileSync(`${path}.1`, "utf8")).toBe("one\ntwo\n");
-	expect(readFileSync(path, "utf8")).toBe("three\n");
-	rmSync(path);
+	await file.append(Buffer.from("two\n"));
+	expect(await file.refresh()).toBe(false);
 	writeFileSync(path, "created by logrotate\n");
-	file.refresh();
-	file.append(Buffer.from("four\n"));
-	expect(readFileSync(path, "utf8")).toBe("created by logrotate\nfour\n");
+	expect(await file.refresh()).toBe(false);
+	expect(readFileSync(`${path}.1`, "utf8")).toBe("one\ntwo\n");
 });
 
-test("a removed folder is made again", () => {
-	const deep = join(path, "..", "logs", "app.log");
-	const file = open(deep);
-	rmSync(join(deep, ".."), { recursive: true });
-	file.refresh();
-	file.append(Buffer.from("a line\n"));
-	expect(readFileSync(deep, "utf8")).toBe("a line\n");
+test("the folders that have the names of new files are told: they have to be synced as well", async () => {
+	const folder = join(path, "..");
+	const deep = join(folder, "logs", "2026", "app.log");
+	expect((await open(deep)).newIn).toEqual([join(folder, "logs", "2026"), join(folder, "logs"), folder]);
+	expect((await open(path)).newIn).toEqual([folder]);
+	expect((await open(path)).newIn).toEqual([]);
 });
 
-test("a full device tells how many bytes it took, and why not more", () => {
+test("it tells whether its last line has an end", async () => {
+	const file = await open();
+	expect(file.endsInLine).toBe(false);
+	await file.append(Buffer.from("a line\n"));
+	expect(file.endsInLine).toBe(false);
+	appendFileSync(path, "half a line");
+	await file.refresh();
+	expect(file.endsInLine).toBe(true);
+});
+
+test("a full device tells how many bytes it took, and why not more", async () => {
 	symlinkSync("/dev/full", path);
-	const file = open();
-	const failure = attempt(() => file.append(Buffer.from("a line\n")));
+	const file = await open();
+	const failure = await attempt(() => file.append(Buffer.from("a line\n")));
 	expect(failure).toBeInstanceOf(AppendError);
 	expect(failure).toMatchObject({ writtenBytes: 0, cause: { code: "ENOSPC" } });
 });
 
-test("what can't be opened says so, and leaves no descriptor open", () => {
+test("what can't be opened says so, and leaves no descriptor open", async () => {
 	mkdirSync(path);
 	const inTheWay = join(path, "..", "file");
 	writeFileSync(inTheWay, "");
 	const before = openDescriptors();
-	expect(attempt(() => OutputFile.open(path))).toMatchObject({ code: "EISDIR" });
-	expect(attempt(() => OutputFile.open(join(inTheWay, "app.log")))).toMatchObject({ code: "ENOTDIR" });
+	expect(await attempt(() => OutputFile.open(path))).toMatchObject({ code: "EISDIR" });
+	expect(await attempt(() => OutputFile.open(join(inTheWay, "app.log")))).toMatchObject({ code: "ENOTDIR" });
 	expect(openDescriptors()).toBe(before);
 });
 
-test("a directory that comes in its way leaves no descriptor open, and does not take what was written", () => {
-	const before = openDescriptors();
-	const file = OutputFile.open(path);
-	file.append(Buffer.from("a line\n"));
-	renameSync(path, `${path}.1`);
-	mkdirSync(path);
-	expect(attempt(() => file.refresh())).toMatchObject({ code: "EISDIR" });
-	file.close();
-	expect(openDescriptors()).toBe(before);
-	expect(readFileSync(`${path}.1`, "utf8")).toBe("a line\n");
-});
-
-test("a FIFO that nobody reads is an error, not a stop", () => {
+test("a FIFO that nobody reads is an error, not a stop", async () => {
 	expect(spawnSync("mkfifo", [path]).status).toBe(0);
-	expect(attempt(() => OutputFile.open(path))).toMatchObject({ code: "ENXIO" });
+	expect(await attempt(() => OutputFile.open(path))).toMatchObject({ code: "ENXIO" });
 });
 
-test("a device is no file: its size is nothing, and a sync does nothing", () => {
-	const file = open("/dev/null");
-	file.append(Buffer.from("a line\n"));
-	file.sync();
+test("a device is no file: its size is nothing, and a sync does nothing", async () => {
+	const file = await open("/dev/null");
+	await file.append(Buffer.from("a line\n"));
+	await file.sync();
 	expect(file.state.sizeBytes).toBe(0);
 });
 
-test("a range of a file ends where the file does", () => {
+test("a range of a file ends where the file does", async () => {
 	writeFileSync(path, "0123456789");
-	expect(readRange(path, 2, 5).toString()).toBe("234");
-	expect(readRange(path, 8, 100).toString()).toBe("89");
-	expect(readRange(path, 100, 200)).toHaveLength(0);
+	expect((await readRange(path, 2, 5)).toString()).toBe("234");
+	expect((await readRange(path, 8, 100)).toString()).toBe("89");
+	expect(await readRange(path, 100, 200)).toHaveLength(0);
 });
 
-function attempt(work: () => unknown): unknown {
+async function attempt(work: () => Promise<unknown>): Promise<unknown> {
 	try {
-		work();
+		await work();
 	} catch (error) {
 		return error;
 	}

@@ -1,0 +1,37 @@
+/** What a logman does first: it takes up the batch that a death has interrupted. */
+
+import type { Checkpoint } from "../spool/checkpoint.ts";
+import type { SpoolReader } from "../spool/spool-reader.ts";
+import type { Batch } from "./batch.ts";
+import type { Damages } from "./damages.ts";
+import type { Delivery } from "./delivery.ts";
+
+export interface RecoveryParts {
+	readonly reader: SpoolReader;
+	readonly delivery: Delivery;
+	readonly damages: Damages;
+	/** An empty one; it is empty again afterwards. */
+	readonly batch: Batch;
+}
+
+/** Makes the batch again; what of it is missing in its files is pending then. */
+export async function recover(before: Checkpoint | undefined, parts: RecoveryParts): Promise<void> {
+	const { reader, delivery, damages, batch } = parts;
+	if (before === undefined) return;
+	const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
+	if (begun.length === 0 && before.outputs.length === 0) {
+		reader.discover();
+		reader.publish();
+		return;
+	}
+	reader.replay(before.chains, (record) => {
+		batch.add(record);
+		return "on";
+	});
+	// Of what was to be written before, the roots may allow less now; what was refused before is kept already.
+	const begunOutputs = new Set(before.outputs.map(({ path }) => path));
+	const refused = batch.unusable.filter(({ output }) => begunOutputs.has(output));
+	if (refused.length > 0) damages.setAside(refused);
+	await delivery.recover(batch, before.outputs);
+	batch.clear();
+}

@@ -1,0 +1,225 @@
+/**
+ * What was written to log files and is not known to be on disk, and how it gets there: the bytes, and the names of new
+ * files with them. One sync at a time for each file. A sync that fails hands over what it was about (`unsynced-tail.ts`).
+ */
+
+import { dirname } from "node:path";
+import { crc32 } from "node:zlib";
+import type { UnsyncedFile } from "../../spool/checkpoint.ts";
+import { findByInode } from "./find-append.ts";
+import { type FileIdentity, type FileState, type OutputFile, readRange } from "./output-file.ts";
+import { isRefused, type OutputPaths } from "./output-paths.ts";
+import { rewriteChunks, type WrittenChunk } from "./rewrite-chunks.ts";
+import { type Patience, type SlowCalls, threads } from "./slow-calls.ts";
+import { syncClosed } from "./sync-closed.ts";
+import { syncNames } from "./sync-names.ts";
+import { TailBudget, type TailChunk, UnsyncedTail } from "./unsynced-tail.ts";
+
+/** Bytes that a sync did not bring to the disk. */
+export interface FailedSync extends FileIdentity {
+	readonly path: string;
+	readonly chunks: readonly TailChunk[];
+	/** Whether `chunks` is all of it: not so for what a logman before this one wrote. */
+	readonly isWhole: boolean;
+	readonly error: unknown;
+}
+
+/**
+ * What has become of them. `"safe"`: they are on disk elsewhere, or nobody's business any more. `"owed"`: `chunks` are, and of
+ * what is missing there nobody is told that it is safe; whoever waits for others need not wait for it. `"unsafe"`: everybody
+ * has to wait.
+ */
+export type AfterFailedSync = "safe" | "owed" | "unsafe";
+
+export interface OutputSyncsOptions {
+	readonly patience: Patience;
+	readonly maxTailBytes: number;
+	readonly paths: OutputPaths;
+	/** Does what can be done about what could not be synced; unless it is safe then, the sync is tried again. */
+	readonly onFailedSync: (failed: FailedSync) => Promise<AfterFailedSync>;
+}
+
+/** Bytes of which only a checksum was kept, and which the file has no more. */
+export class LostBytesError extends Error {
+	override readonly name = "LostBytesError";
+
+	constructor(path: string, offset: number, length: number) {
+		super(`${length} bytes of ${path} at byte ${offset} did not reach the disk and can't be read back`);
+	}
+}
+
+/** Syncs at a time: each takes one of the few threads that all calls share. */
+const syncsAtOnce = threads < 8 ? 1 : 2;
+
+export class OutputSyncs {
+	readonly #calls: SlowCalls;
+	readonly #options: OutputSyncsOptions;
+	readonly #budget: TailBudget;
+	/** By device and inode. */
+	readonly #tails = new Map<string, UnsyncedTail>();
+	/** Folders in which the names of new files are not known to be on disk; with the sync that is under way for all of them. */
+	readonly #newIn = new Map<string, Promise<void> | undefined>();
+
+	constructor(calls: SlowCalls, options: OutputSyncsOptions) {
+		this.#calls = calls;
+		this.#options = options;
+		this.#budget = new TailBudget(options.maxTailBytes);
+	}
+
+	/** Files with bytes that are not known to be on disk. */
+	get unsynced(): readonly UnsyncedFile[] {
+		return [...this.#tails.values()].map(({ path, device, inode }) => ({ path, device, inode }));
+	}
+
+	/** How many those are. */
+	get count(): number {
+		return this.#tails.size;
+	}
+
+	/** Notes files that a logman before this one wrote to and may not have synced. */
+	mark(files: readonly UnsyncedFile[]): void {
+		for (const file of files) {
+			const newIn = [dirname(file.path)];
+			this.markNew(newIn);
+			const tail = new UnsyncedTail(file.path, file, { budget: this.#budget, isWhole: false, newIn });
+			this.#tails.set(keyOf(file.path, file), tail);
+		}
+	}
+
+	/** Notes the folders that got a new name with a file. */
+	markNew(folders: readonly string[]): void {
+		for (const folder of folders) this.#newIn.set(folder, undefined);
+	}
+
+	/** Notes bytes that are in a file. They must not change any more. */
+	note(path: string, state: FileState, bytes: Buffer, file?: OutputFile): void {
+		if (bytes.length === 0) return;
+		const key = keyOf(path, state);
+		let tail = this.#tails.get(key);
+		if (tail === undefined) {
+			tail = new UnsyncedTail(path, state, { budget: this.#budget, isWhole: true, newIn: file?.newIn ?? [] });
+			this.#tails.set(key, tail);
+		}
+		tail.file = file ?? tail.file;
+		if (file !== undefined || !tail.has(state.sizeBytes)) tail.add(state.sizeBytes, bytes);
+	}
+
+	/** Whether something that went to `path` is not known to be on disk. */
+	owes(path: string): boolean {
+		for (const tail of this.#tails.values()) if (tail.path === path) return true;
+		return false;
+	}
+
+	/** Brings everything to the disk, or what went to the given paths. Returns whether nobody has to wait any more. Never rejects. */
+	async sync(paths?: ReadonlySet<string>): Promise<boolean> {
+		const waiting = [...this.#tails.values()].filter(({ path }) => paths?.has(path) ?? true);
+		let isSafe = true;
+		const worker = async (): Promise<void> => {
+			for (let tail = waiting.pop(); tail !== undefined; tail = waiting.pop()) {
+				isSafe = (await this.#syncAfterOthers(tail)) && isSafe;
+			}
+		};
+		await Promise.all(Array.from({ length: syncsAtOnce }, worker));
+		return isSafe;
+	}
+
+	/** Brings to the disk what went to a file that is no longer at its path. */
+	async syncFile(file: OutputFile): Promise<void> {
+		const tail = this.#tails.get(keyOf(file.path, file.state));
+		if (tail !== undefined) await this.#syncAfterOthers(tail);
+	}
+
+	/** Bytes of a file as `chunks` tell of them: from memory, or from the file where they are still what they were. */
+	async readBack(path: string, chunks: readonly TailChunk[]): Promise<readonly WrittenChunk[]> {
+		const found: WrittenChunk[] = [];
+		for (const chunk of chunks) {
+			const { offset, length } = chunk;
+			const read = (): Promise<Buffer> =>
+				readRange(path, offset, offset + length, this.#options.paths).catch((error: unknown) => {
+					throw isRefused(error) ? new LostBytesError(path, offset, length) : error;
+				});
+			const bytes = chunk.bytes ?? (await this.#calls.within(path, this.#options.patience, read));
+			if (chunk.bytes === undefined && crc32(bytes) !== chunk.crc) throw new LostBytesError(path, offset, length);
+			found.push({ offset, bytes });
+		}
+		return found;
+	}
+
+	/** Writes bytes again at their place, and brings them to the disk. @throws what the file system says */
+	async rewrite(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
+		const { patience, paths } = this.#options;
+		await this.#calls.within(path, patience, () => rewriteChunks(path, file, chunks, paths));
+	}
+
+	/** Forgets a file that is to be removed. */
+	forget(path: string): void {
+		for (const [key, tail] of this.#tails) {
+			if (tail.path !== path) continue;
+			tail.forget(tail.snapshot().upTo);
+			this.#tails.delete(key);
+		}
+	}
+
+	async #syncAfterOthers(tail: UnsyncedTail): Promise<boolean> {
+		while (tail.sync !== undefined) await tail.sync;
+		if (this.#tails.get(keyOf(tail.path, tail)) !== tail) return true;
+		tail.sync = this.#syncTail(tail);
+		try {
+			return await tail.sync;
+		} finally {
+			tail.sync = undefined;
+		}
+	}
+
+	async #syncTail(tail: UnsyncedTail): Promise<boolean> {
+		const { chunks, upTo } = tail.snapshot();
+		try {
+			if (tail.isSuspect) await this.rewrite(tail.path, tail, await this.readBack(tail.path, chunks));
+			else await this.#calls.within(tail.path, this.#options.patience, () => syncTail(tail, this.#options.paths));
+			for (const folder of tail.newIn) await this.#syncFolder(folder);
+		} catch (error) {
+			const { path, device, inode, isWhole } = tail;
+			const outcome = await this.#options.onFailedSync({ path, device, inode, chunks, isWhole, error });
+			if (outcome === "owed") tail.forget(upTo);
+			else if (outcome === "unsafe") tail.isSuspect = isWhole;
+			if (outcome !== "safe") return outcome === "owed";
+		}
+		tail.forget(upTo);
+		// A file that got more meanwhile stays unsynced.
+		if (tail.isEmpty) this.#tails.delete(keyOf(tail.path, tail));
+		return true;
+	}
+
+	async #syncFolder(folder: string): Promise<void> {
+		if (!this.#newIn.has(folder)) return;
+		const work = this.#newIn.get(folder) ?? this.#calls.within(folder, this.#options.patience, () => syncNames(folder));
+		this.#newIn.set(folder, work);
+		try {
+			await work;
+			if (this.#newIn.get(folder) === work) this.#newIn.delete(folder);
+		} catch (error) {
+			if (this.#newIn.get(folder) === work) this.#newIn.set(folder, undefined);
+			throw error;
+		}
+	}
+}
+
+/** By its open descriptor, or else whatever name it has by now. */
+async function syncTail({ path, file, device, inode }: UnsyncedTail, paths: OutputPaths): Promise<void> {
+	if (file !== undefined && !file.isClosed) return file.sync();
+	let refusal: Error | undefined;
+	try {
+		if (await syncClosed(path, { device, inode }, paths)) return;
+	} catch (error) {
+		if (!isRefused(error)) throw error;
+		refusal = error;
+	}
+	const renamed = await findByInode(path, { device, inode }, paths);
+	if (renamed !== undefined) await syncClosed(renamed.path, { device, inode }, paths);
+	else if (refusal !== undefined) throw refusal;
+}
+
+/** Where the inode is not known, as in notes of earlier versions, the name stands for it. */
+function keyOf(path: string, { device, inode }: FileIdentity): string {
+	return inode === 0 ? path : `${device}:${inode}`;
+}

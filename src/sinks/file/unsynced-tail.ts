@@ -1,0 +1,125 @@
+/**
+ * What was appended to one file and is not known to be on disk.
+ *
+ * After a failed sync Linux may count pages as clean that never reached the disk, so a second sync that works proves
+ * nothing: what the first one was about has to be written again (Rebello et al., "Can Applications Recover from fsync
+ * Failures?", USENIX ATC 2020). So it is kept here until a sync has worked: the bytes themselves within a budget for all
+ * files together, beyond it a checksum, by which they may be taken from the file again.
+ */
+
+import { crc32 } from "node:zlib";
+import type { FileIdentity, OutputFile } from "./output-file.ts";
+
+/** Consecutive bytes of a file: themselves, or where there was no room for them in memory their CRC-32. */
+export type TailChunk =
+	| { readonly offset: number; readonly length: number; readonly bytes: Buffer }
+	| { readonly offset: number; readonly length: number; readonly bytes: undefined; readonly crc: number };
+
+/** Chunks at a moment. */
+export interface TailSnapshot {
+	readonly chunks: readonly TailChunk[];
+	/** For {@link UnsyncedTail.forget}, when more have come. */
+	readonly upTo: number;
+}
+
+/** What a chunk takes beside its bytes, about. */
+const chunkOverheadBytes = 256;
+/** Longest chunk of which only the checksum is kept: it is read back at once. */
+const maxSummedBytes = 8 * 1024 * 1024;
+
+/** Bytes that may be held in memory, for all files together. */
+export class TailBudget {
+	#freeBytes: number;
+
+	constructor(maxBytes: number) {
+		this.#freeBytes = maxBytes;
+	}
+
+	take(bytes: number): boolean {
+		if (bytes > this.#freeBytes) return false;
+		this.#freeBytes -= bytes;
+		return true;
+	}
+
+	giveBack(bytes: number): void {
+		this.#freeBytes += bytes;
+	}
+}
+
+export class UnsyncedTail {
+	/** The name of the file when it was written; it may have another one by now. */
+	readonly path: string;
+	readonly device: number;
+	readonly inode: number;
+	/** Whether everything that is not synced is noted here: not so for what a logman before this one wrote. */
+	readonly isWhole: boolean;
+	/** Folders that got a new name with the file, which has to be on disk as well. */
+	readonly newIn: readonly string[];
+	/** Whether a sync has failed, so that what is noted has to be written again. */
+	isSuspect = false;
+	/** The file that was appended to last; it may be closed by now. */
+	file: OutputFile | undefined;
+	/** The sync that is under way. */
+	sync: Promise<boolean> | undefined;
+	readonly #budget: TailBudget;
+	readonly #chunks: TailChunk[] = [];
+	#forgotten = 0;
+	/** Chunks below it are in a snapshot, and stay as they are. */
+	#sealed = 0;
+
+	constructor(
+		path: string,
+		{ device, inode }: FileIdentity,
+		options: { readonly budget: TailBudget; readonly isWhole: boolean; readonly newIn: readonly string[] },
+	) {
+		this.path = path;
+		this.device = device;
+		this.inode = inode;
+		this.isWhole = options.isWhole;
+		this.newIn = options.newIn;
+		this.#budget = options.budget;
+	}
+
+	get isEmpty(): boolean {
+		return this.#chunks.length === 0;
+	}
+
+	/** Whether the byte at `offset` is noted. */
+	has(offset: number): boolean {
+		return this.#chunks.some((chunk) => offset >= chunk.offset && offset < chunk.offset + chunk.length);
+	}
+
+	/** Notes an append. `bytes` must not change any more. */
+	add(offset: number, bytes: Buffer): void {
+		const { length } = bytes;
+		if (length === 0) return;
+		const last = this.#forgotten + this.#chunks.length > this.#sealed ? this.#chunks.at(-1) : undefined;
+		if (this.#budget.take(length + chunkOverheadBytes)) {
+			this.#chunks.push({ offset, length, bytes });
+		} else if (last !== undefined && last.bytes === undefined && isNext(last, offset, length)) {
+			const whole = { offset: last.offset, length: last.length + length, bytes: undefined };
+			this.#chunks[this.#chunks.length - 1] = { ...whole, crc: crc32(bytes, last.crc) };
+		} else {
+			this.#chunks.push({ offset, length, bytes: undefined, crc: crc32(bytes) });
+		}
+	}
+
+	/** What is noted now. */
+	snapshot(): TailSnapshot {
+		this.#sealed = this.#forgotten + this.#chunks.length;
+		return { chunks: [...this.#chunks], upTo: this.#sealed };
+	}
+
+	/** Forgets what a snapshot had: it is on disk. */
+	forget(upTo: number): void {
+		const count = Math.max(0, upTo - this.#forgotten);
+		this.#forgotten += count;
+		for (const { bytes } of this.#chunks.splice(0, count)) {
+			if (bytes !== undefined) this.#budget.giveBack(bytes.length + chunkOverheadBytes);
+		}
+	}
+}
+
+function isNext(last: TailChunk, offset: number, length: number): boolean {
+	return last.offset + last.length === offset && last.length + length <= maxSummedBytes;
+}

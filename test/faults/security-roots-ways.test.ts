@@ -1,0 +1,56 @@
+/**
+ * The way to an output is walked from its root: no link on it, no second name of the file, no FIFO and no device leads out.
+ */
+import { execFileSync } from "node:child_process";
+import { linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { spoolPaths } from "../../src/spool/paths.ts";
+import { startFixture } from "../fixture-process.ts";
+import { LineWriter } from "../line-writer.ts";
+import { cacheDirectory, linesOf, until } from "../running-logman.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+
+test("an output that is reached through a link, or has a second name, is refused, and what it leads to is not changed", async () => {
+	const cacheDir = cacheDirectory();
+	const paths = spoolPaths(cacheDir);
+	const directory = temporaryDirectory();
+	const root = join(directory, "root");
+	const outside = join(directory, "outside");
+	mkdirSync(join(root, "a"), { recursive: true });
+	mkdirSync(outside);
+	const target = join(outside, "target");
+	writeFileSync(target, "mine\n");
+	symlinkSync(target, join(root, "link.log"));
+	symlinkSync(join(outside, "new"), join(root, "dangling.log"));
+	symlinkSync(outside, join(root, "folder"));
+	linkSync(target, join(root, "a", "hard.log"));
+	execFileSync("mkfifo", [join(root, "fifo.log")]);
+	const refused = ["link.log", "dangling.log", "folder/new.log", "a/hard.log", "fifo.log"].map((name) =>
+		join(root, name),
+	);
+	const logman = startFixture("logman-process", cacheDir, JSON.stringify({ roots: [root] }));
+	await logman.line();
+	using writer = new LineWriter(cacheDir);
+	for (let round = 0; round < 20; round++) {
+		for (const path of refused) writer.write(path, `refused ${round}`);
+		writer.write(join(root, "a", "app.log"), `line ${round}`);
+		if (round % 5 === 0) await until(() => linesOf(join(root, "a", "app.log")).length === round + 1);
+	}
+	await until(() => linesOf(join(root, "a", "app.log")).length === 20);
+	const kept = (): string[] =>
+		readdirSync(paths.quarantine)
+			.filter((name) => !name.endsWith(".reason.json"))
+			.flatMap((name) => linesOf(join(paths.quarantine, name)));
+	await until(() => kept().length === 20 * refused.length);
+	logman.process.kill("SIGTERM");
+	expect(await logman.line()).toBe("left");
+	expect(readFileSync(target, "utf8")).toBe("mine\n");
+	expect(readdirSync(outside)).toEqual(["target"]);
+	expect(readdirSync(paths.parked)).toEqual([]);
+	const reports = readFileSync(paths.errorLog, "utf8");
+	for (const path of refused) {
+		const report = reports.split("\n\n").find((each) => each.includes(`  output: ${path}\n`)) ?? "";
+		expect(/^= count 0*20 /m.test(report)).toBe(true);
+	}
+});
