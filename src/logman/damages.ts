@@ -69,7 +69,7 @@ export class Damages implements SpoolReaderEvents {
 
 	#keep(output: string | undefined, lines: Uint8Array, reason: string, count: number): void {
 		const why = output === undefined ? reason : `${reason}: ${output}`;
-		const outcome = this.#quarantine.keepBytes("refused.log", lines, why);
+		const outcome = this.#quarantine.keepBytes("refused", lines, why);
 		if (outcome.kind === "failed") {
 			this.#errors.report({
 				what: "keep lines in quarantine/ whose file is refused",

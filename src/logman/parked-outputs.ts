@@ -169,6 +169,7 @@ export class ParkedOutputs {
 	}
 }
 
+/** Removes half a note. */
 function removeDraft(path: string): void {
 	try {
 		removeIfThere("parked.remove-draft", path);

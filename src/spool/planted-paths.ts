@@ -11,8 +11,9 @@ import type { SpoolProblem } from "./spool-problem.ts";
 
 /** What can't be used of a spool as it stands. */
 export function findPlanted(paths: SpoolPaths): SpoolProblem[] {
-	const { control, lease, starting, checkpoint, errorLog, taken, producers, inbox, parked, quarantine } = paths;
-	const files = [control, lease, starting, `${starting}.said`, checkpoint, errorLog, taken];
+	const { producers, inbox, parked, quarantine, starting } = paths;
+	const { control, lease, checkpoint, syncedCheckpoint, errorLog, taken } = paths;
+	const files = [control, lease, starting, `${starting}.said`, checkpoint, syncedCheckpoint, errorLog, taken];
 	const inInbox = ["tmp", ...lanes].map((name) => join(inbox, name));
 	const folders = [producers, inbox, ...inInbox, parked, quarantine];
 	return [

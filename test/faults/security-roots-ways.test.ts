@@ -2,9 +2,19 @@
  * The way to an output is walked from its root: no link on it, no second name of the file, no FIFO and no device leads out.
  */
 import { execFileSync } from "node:child_process";
-import { linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	linkSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	rmdirSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { logman } from "../../src/logman/logman.ts";
 import { spoolPaths } from "../../src/spool/paths.ts";
 import { startFixture } from "../fixture-process.ts";
 import { LineWriter } from "../line-writer.ts";
@@ -29,8 +39,8 @@ test("an output that is reached through a link, or has a second name, is refused
 	const refused = ["link.log", "dangling.log", "folder/new.log", "a/hard.log", "fifo.log"].map((name) =>
 		join(root, name),
 	);
-	const logman = startFixture("logman-process", cacheDir, JSON.stringify({ roots: [root] }));
-	await logman.line();
+	const running = startFixture("logman-process", cacheDir, JSON.stringify({ roots: [root] }));
+	await running.line();
 	using writer = new LineWriter(cacheDir);
 	for (let round = 0; round < 20; round++) {
 		for (const path of refused) writer.write(path, `refused ${round}`);
@@ -43,8 +53,8 @@ test("an output that is reached through a link, or has a second name, is refused
 			.filter((name) => !name.endsWith(".reason.json"))
 			.flatMap((name) => linesOf(join(paths.quarantine, name)));
 	await until(() => kept().length === 20 * refused.length);
-	logman.process.kill("SIGTERM");
-	expect(await logman.line()).toBe("left");
+	running.process.kill("SIGTERM");
+	expect(await running.line()).toBe("left");
 	expect(readFileSync(target, "utf8")).toBe("mine\n");
 	expect(readdirSync(outside)).toEqual(["target"]);
 	expect(readdirSync(paths.parked)).toEqual([]);
@@ -54,3 +64,40 @@ test("an output that is reached through a link, or has a second name, is refused
 		expect(/^= count 0*20 /m.test(report)).toBe(true);
 	}
 });
+
+test("what waits for an output that the roots do not allow any more is kept aside, counted, and nothing waits", async () => {
+	const cacheDir = cacheDirectory();
+	const paths = spoolPaths(cacheDir);
+	const directory = temporaryDirectory();
+	const root = join(directory, "root");
+	const blocked = join(directory, "blocked.log");
+	mkdirSync(root);
+	mkdirSync(blocked);
+	const writeAll = (first: number): void => {
+		using writer = new LineWriter(cacheDir);
+		for (let number = first; number < first + 10; number++) {
+			writer.write(blocked, `waits ${number}`);
+			writer.write(join(root, "app.log"), `line ${number}`);
+		}
+	};
+	writeAll(0);
+	await drain(cacheDir);
+	expect(readdirSync(paths.parked)).toHaveLength(2);
+	rmdirSync(blocked);
+	writeAll(10);
+	await drain(cacheDir, [root]);
+	expect(linesOf(join(root, "app.log"))).toHaveLength(20);
+	expect(existsSync(blocked)).toBe(false);
+	expect(readdirSync(paths.parked)).toEqual([]);
+	const kept = readdirSync(paths.quarantine).filter((name) => !name.endsWith(".reason.json"));
+	const lines = kept.flatMap((name) => linesOf(join(paths.quarantine, name)));
+	expect(lines.toSorted()).toEqual(Array.from({ length: 20 }, (_, number) => `waits ${number}`).toSorted());
+	const reports = readFileSync(paths.errorLog, "utf8").split("\n\n");
+	const refusals = reports.filter((each) => each.includes(`  output: ${blocked}\n`) && each.includes("OUTPUT_REFUSED"));
+	const counts = refusals.map((each) => Number(/^= count (\d+) /m.exec(each)?.[1]));
+	expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20);
+});
+
+async function drain(cacheDir: string, roots?: readonly string[]): Promise<void> {
+	await logman({ cacheDir, roots, signal: AbortSignal.abort() });
+}

@@ -105,6 +105,7 @@ async function inFolderOf<Result>(
 	}
 }
 
+/** The next folder on the way, made where it is missing and may be. */
 async function enter(
 	folder: FolderHandle,
 	name: string,
