@@ -12,7 +12,7 @@ import { cacheDirectory } from "../running-logman.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const isRoot = process.geteuid?.() === 0;
-const slowMs = 240_000;
+const slowMs = 600_000;
 
 interface Failure {
 	readonly code: string;

@@ -9,6 +9,7 @@ import {
 	readdirSync,
 	readFileSync,
 	rmdirSync,
+	rmSync,
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
@@ -97,6 +98,39 @@ test("what waits for an output that the roots do not allow any more is kept asid
 	const counts = refusals.map((each) => Number(/^= count (\d+) /m.exec(each)?.[1]));
 	expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20);
 });
+
+test.each(["does not allow", "finds a link in the place of"])(
+	"a batch that a death interrupted is kept aside where the next logman %s its output",
+	async (what) => {
+		const cacheDir = cacheDirectory();
+		const paths = spoolPaths(cacheDir);
+		const root = temporaryDirectory();
+		const other = temporaryDirectory();
+		const path = join(root, "app.log");
+		const lines = Array.from({ length: 10 }, (_, number) => `line ${number}`);
+		{
+			using writer = new LineWriter(cacheDir);
+			for (const line of lines) writer.write(path, line);
+		}
+		const killed = startFixture("fault-logman", cacheDir, `before output.append ${path}`);
+		killed.process.stdout.resume();
+		await killed.ended();
+		expect(killed.process.signalCode).toBe("SIGKILL");
+		if (what !== "does not allow") {
+			rmSync(path);
+			symlinkSync(join(other, "target"), path);
+		}
+		await drain(cacheDir, [what === "does not allow" ? other : root]);
+		expect(readdirSync(other)).toEqual([]);
+		expect(readdirSync(paths.parked)).toEqual([]);
+		const kept = readdirSync(paths.quarantine).filter((name) => !name.endsWith(".reason.json"));
+		expect(kept.flatMap((name) => linesOf(join(paths.quarantine, name)))).toEqual(lines);
+		const report = readFileSync(paths.errorLog, "utf8")
+			.split("\n\n")
+			.find((each) => each.includes("OUTPUT_REFUSED"));
+		expect(/^= count 0*10 /m.test(report ?? "")).toBe(true);
+	},
+);
 
 async function drain(cacheDir: string, roots?: readonly string[]): Promise<void> {
 	await logman({ cacheDir, roots, signal: AbortSignal.abort() });
