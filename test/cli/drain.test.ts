@@ -74,7 +74,8 @@ test.each([
 	const lease = Lease.acquire(sandbox.lease);
 	try {
 		const draining = sandbox.spawn(["drain"]);
-		await pause(1000);
+		// The command has to start and look at the inbox in that time, also on a busy machine.
+		await pause(4000);
 		expect(control.load("flushWanted")).toBe(0);
 		unlinkSync(message);
 		for (let sync = 1; sync <= syncs; sync++) {

@@ -113,7 +113,6 @@ describe.skipIf(faultyMountRefusal !== undefined)(`on a mount (${faultyMountRefu
 			if (round % 3 === 0) await mount.evict();
 			await mount.goOn();
 			if (round % 2 === 0) await mount.evict();
-			if (round % 5 === 4) await work.goThrough("is killed");
 			await sleep(Math.random() * 300);
 		}
 		await untilMadeGood();
