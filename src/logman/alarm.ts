@@ -22,6 +22,7 @@ export class Alarm {
 	#lastNumber = -1;
 	#activeAtMs = 0;
 	#rung = false;
+	#isClosed = false;
 
 	/** @param hasLateNews Whether there is something to read that no new number tells of. */
 	constructor(control: ControlFile, hasLateNews: () => boolean) {
@@ -39,8 +40,9 @@ export class Alarm {
 		}
 	}
 
-	/** Ends the wait, now or when it begins. */
+	/** Ends the wait, now or when it begins. After {@link Alarm.close} nobody waits, and the memory is gone. */
 	ring(): void {
+		if (this.#isClosed) return;
 		this.#rung = true;
 		this.#control.doorbell.ring();
 	}
@@ -58,6 +60,7 @@ export class Alarm {
 	}
 
 	close(): void {
+		this.#isClosed = true;
 		for (const watcher of this.#watchers) watcher.close();
 	}
 

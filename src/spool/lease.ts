@@ -45,12 +45,25 @@ export class Lease {
 	/** Takes the lease; `undefined` when another holds it. Blocks for up to a tenth of a second then. */
 	static tryAcquire(path: string): Lease | undefined {
 		for (let attempt = 1; ; attempt++) {
-			const lock = FileLock.tryAcquire("lease.take", path);
-			const folder = lock === undefined ? undefined : FileLock.tryAcquireFolder(dirname(path));
-			if (lock !== undefined && folder !== undefined) return new Lease(lock, folder);
-			lock?.release();
+			const lease = Lease.#tryOnce(path);
+			if (lease !== undefined) return lease;
 			if (attempt === retries) return undefined;
 			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryIntervalMs);
+		}
+	}
+
+	/** Whatever fails, nothing stays locked. */
+	static #tryOnce(path: string): Lease | undefined {
+		const lock = FileLock.tryAcquire("lease.take", path);
+		if (lock === undefined) return undefined;
+		try {
+			const folder = FileLock.tryAcquireFolder(dirname(path));
+			if (folder !== undefined) return new Lease(lock, folder);
+			lock.release();
+			return undefined;
+		} catch (error) {
+			lock.release();
+			throw error;
 		}
 	}
 

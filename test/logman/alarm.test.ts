@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
+import { Alarm } from "../../src/logman/alarm.ts";
+import { ControlFile } from "../../src/spool/control-file.ts";
 import { startFixture } from "../fixture-process.ts";
 import { LineWriter } from "../line-writer.ts";
 import { cacheDirectory, linesOf } from "../running-logman.ts";
@@ -68,4 +70,12 @@ test("a producer that logs all the time does not have to wake it for each line",
 		await sleep(1);
 	}
 	expect(rings).toBeLessThan(20);
+});
+
+test("an alarm that is rung after its logman has left does nothing: work under way may end later", () => {
+	const control = ControlFile.open(temporaryDirectory());
+	const alarm = new Alarm(control, () => false);
+	alarm.close();
+	control.close();
+	expect(() => alarm.ring()).not.toThrow();
 });

@@ -205,7 +205,7 @@ export class FileSink {
 		};
 		const file = await this.#calls.within(path, this.#patience, () => OutputFile.open(path), closeLate);
 		this.#open.set(path, file);
-		this.#syncs.markNew(file.newIn);
+		this.#syncs.markNew(file.newIn, path);
 		return file;
 	}
 

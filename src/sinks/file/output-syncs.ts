@@ -57,6 +57,8 @@ export class OutputSyncs {
 	readonly #tails = new Map<string, UnsyncedTail>();
 	/** Folders in which the names of new files are not known to be on disk; with the sync that is under way for all of them. */
 	readonly #newIn = new Map<string, Promise<void> | undefined>();
+	/** Folders whose names have been synced once in this life: a file that was there may be from a life that did not come to it. */
+	readonly #named = new Set<string>();
 
 	constructor(calls: SlowCalls, options: OutputSyncsOptions) {
 		this.#calls = calls;
@@ -77,16 +79,16 @@ export class OutputSyncs {
 	/** Notes files that a logman before this one wrote to and may not have synced. */
 	mark(files: readonly UnsyncedFile[]): void {
 		for (const file of files) {
-			const newIn = [dirname(file.path)];
-			this.markNew(newIn);
-			const tail = new UnsyncedTail(file.path, file, { budget: this.#budget, isWhole: false, newIn });
+			this.markNew([], file.path);
+			const tail = new UnsyncedTail(file.path, file, { budget: this.#budget, isWhole: false });
 			this.#tails.set(keyOf(file.path, file), tail);
 		}
 	}
 
-	/** Notes the folders that got a new name with a file. */
-	markNew(folders: readonly string[]): void {
-		for (const folder of folders) this.#newIn.set(folder, undefined);
+	/** Notes the folders that got a new name with a file, and those above it that may have: it is not known who made them. */
+	markNew(folders: readonly string[], path: string): void {
+		const mayBe = foldersAbove(path).filter((folder) => !this.#named.has(folder) && !this.#newIn.has(folder));
+		for (const folder of [...folders, ...mayBe]) this.#newIn.set(folder, undefined);
 	}
 
 	/** Notes bytes that are in a file. They must not change any more. */
@@ -95,7 +97,7 @@ export class OutputSyncs {
 		const key = keyOf(path, state);
 		let tail = this.#tails.get(key);
 		if (tail === undefined) {
-			tail = new UnsyncedTail(path, state, { budget: this.#budget, isWhole: true, newIn: file?.newIn ?? [] });
+			tail = new UnsyncedTail(path, state, { budget: this.#budget, isWhole: true });
 			this.#tails.set(key, tail);
 		}
 		tail.file = file ?? tail.file;
@@ -170,7 +172,7 @@ export class OutputSyncs {
 		try {
 			if (tail.isSuspect) await this.rewrite(tail.path, tail, await this.readBack(tail.path, chunks));
 			else await this.#calls.within(tail.path, this.#options.patience, () => syncTail(tail));
-			for (const folder of tail.newIn) await this.#syncFolder(folder);
+			for (const folder of foldersAbove(tail.path)) await this.#syncFolder(folder);
 		} catch (error) {
 			const { path, device, inode, isWhole } = tail;
 			const outcome = await this.#options.onFailedSync({ path, device, inode, chunks, isWhole, error });
@@ -190,6 +192,7 @@ export class OutputSyncs {
 		this.#newIn.set(folder, work);
 		try {
 			await work;
+			this.#named.add(folder);
 			if (this.#newIn.get(folder) === work) this.#newIn.delete(folder);
 		} catch (error) {
 			if (this.#newIn.get(folder) === work) this.#newIn.set(folder, undefined);
@@ -209,4 +212,11 @@ async function syncTail({ path, file, device, inode }: UnsyncedTail): Promise<vo
 /** Where the inode is not known, as in notes of earlier versions, the name stands for it. */
 function keyOf(path: string, { device, inode }: FileIdentity): string {
 	return inode === 0 ? path : `${device}:${inode}`;
+}
+
+/** All folders that a path goes through, the nearest first. */
+function foldersAbove(path: string): string[] {
+	const folders = [dirname(path)];
+	for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) folders.push(dirname(folder));
+	return folders;
 }

@@ -53,8 +53,6 @@ export class UnsyncedTail {
 	readonly inode: number;
 	/** Whether everything that is not synced is noted here: not so for what a logman before this one wrote. */
 	readonly isWhole: boolean;
-	/** Folders that got a new name with the file, which has to be on disk as well. */
-	readonly newIn: readonly string[];
 	/** Whether a sync has failed, so that what is noted has to be written again. */
 	isSuspect = false;
 	/** The file that was appended to last; it may be closed by now. */
@@ -70,13 +68,12 @@ export class UnsyncedTail {
 	constructor(
 		path: string,
 		{ device, inode }: FileIdentity,
-		options: { readonly budget: TailBudget; readonly isWhole: boolean; readonly newIn: readonly string[] },
+		options: { readonly budget: TailBudget; readonly isWhole: boolean },
 	) {
 		this.path = path;
 		this.device = device;
 		this.inode = inode;
 		this.isWhole = options.isWhole;
-		this.newIn = options.newIn;
 		this.#budget = options.budget;
 	}
 
