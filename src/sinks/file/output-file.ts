@@ -7,17 +7,13 @@
  * file's a moment later.
  */
 
-import { close, constants, fstat, open, read, type Stats } from "node:fs";
+import { constants, read, type Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { appendSoon, createSoon, makeFoldersSoon, syncDataSoon } from "../../platform/durable-file.ts";
+import { closeSoon, fstatSoon, openSoon } from "../../platform/file-calls.ts";
 import { systemCode } from "../../shared/errors.ts";
-
-const openSoon = promisify(open);
-const fstatSoon = promisify(fstat);
-const closeSoon = promisify(close);
 
 /** Which file it is, whatever its name. */
 export interface FileIdentity {

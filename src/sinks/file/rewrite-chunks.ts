@@ -3,17 +3,13 @@
  * nothing is there twice.
  */
 
-import { close, constants, fstat, open } from "node:fs";
+import { constants } from "node:fs";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
 import { appendSoon, syncDataSoon, writeWholeSoon } from "../../platform/durable-file.ts";
+import { closeSoon, fstatSoon, openSoon } from "../../platform/file-calls.ts";
 import { findByInode } from "./find-append.ts";
 import { type FileIdentity, readRange } from "./output-file.ts";
 import { syncNames } from "./sync-names.ts";
-
-const openSoon = promisify(open);
-const fstatSoon = promisify(fstat);
-const closeSoon = promisify(close);
 
 export interface WrittenChunk {
 	readonly offset: number;

@@ -1,14 +1,10 @@
 /** Brings a file to the disk that is not open for writing. */
 
-import { close, constants, fstat, open } from "node:fs";
-import { promisify } from "node:util";
+import { constants } from "node:fs";
 import { syncDataSoon } from "../../platform/durable-file.ts";
+import { closeSoon, fstatSoon, openSoon } from "../../platform/file-calls.ts";
 import { systemCode } from "../../shared/errors.ts";
 import type { FileIdentity } from "./output-file.ts";
-
-const openSoon = promisify(open);
-const fstatSoon = promisify(fstat);
-const closeSoon = promisify(close);
 
 /**
  * @param wanted Which file it must be; whatever it is, where its inode is 0.
