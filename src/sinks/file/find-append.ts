@@ -10,7 +10,7 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
 import { isInCopy, rotatedNames } from "./find-copy.ts";
-import { type FileIdentity, type FileState, readRange, tailBefore } from "./output-file.ts";
+import { type FileIdentity, type FileState, MovedError, readRange, tailBefore } from "./output-file.ts";
 
 export interface FoundAppend {
 	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
@@ -19,6 +19,10 @@ export interface FoundAppend {
 	readonly writtenBytes: number;
 }
 
+/** How often a file may be renamed while it is looked at, one time after the other. */
+const maxMoves = 100;
+/** Looks at names until it counts as gone. */
+const maxLooks = 50_000;
 /** Most bytes looked through for an append that is not where it should be. */
 const maxSearchBytes = 64 * 1024 * 1024;
 
@@ -34,6 +38,22 @@ export async function findAppend(
 	before: BeforeAppend,
 	bytes: Buffer,
 	outputs: ReadonlySet<string> = new Set(),
+): Promise<FoundAppend> {
+	for (let left = maxMoves; ; left--) {
+		try {
+			return await lookForAppend(path, before, bytes, outputs);
+		} catch (error) {
+			if (!(error instanceof MovedError) || left === 0) throw error;
+		}
+	}
+}
+
+/** @throws MovedError when the file was renamed meanwhile */
+async function lookForAppend(
+	path: string,
+	before: BeforeAppend,
+	bytes: Buffer,
+	outputs: ReadonlySet<string>,
 ): Promise<FoundAppend> {
 	const stats = await statIfThere(path).catch((problem: Error) => problem);
 	// What can't be looked at may be found under another name all the same.
@@ -57,17 +77,29 @@ export async function findAppend(
 	return { path, writtenBytes: 0 };
 }
 
-/** The file at `path`, or in its folder, or with a similar name in a folder there, that has this inode; and its size. */
+/**
+ * The file at `path`, or in its folder, or with a similar name in a folder there, that has this inode; and its size. One that
+ * is renamed meanwhile is found all the same.
+ */
 export async function findByInode(
 	path: string,
 	{ device, inode }: FileIdentity,
 ): Promise<{ readonly path: string; readonly sizeBytes: number } | undefined> {
 	const folder = dirname(path);
-	const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
-	for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
-		const stats = await stat(candidate).catch(() => undefined);
-		if (stats?.ino === inode && stats.dev === device && stats.isFile())
-			return { path: candidate, sizeBytes: stats.size };
+	let seenBefore: string | undefined;
+	for (let left = maxLooks; left > 0; ) {
+		const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
+		let seen = "";
+		for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
+			left -= 1;
+			const stats = await stat(candidate).catch(() => undefined);
+			if (stats?.ino === inode && stats.dev === device && stats.isFile())
+				return { path: candidate, sizeBytes: stats.size };
+			seen += `${candidate}\0${stats?.dev}\0${stats?.ino}\0`;
+		}
+		// Where names have changed it may have gone from one that was not looked at yet to one that was.
+		if (seen === seenBefore) return undefined;
+		seenBefore = seen;
 	}
 	return undefined;
 }
@@ -83,14 +115,14 @@ async function statIfThere(path: string): Promise<Stats | undefined> {
 }
 
 async function isAsBefore(path: string, before: FileState, sizeBytes: number): Promise<boolean> {
-	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes)) === before.tail;
+	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes, before)) === before.tail;
 }
 
 async function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): Promise<number> {
 	const isSame = await isAsBefore(path, before, sizeBytes);
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
-	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));
+	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), before);
 	const common = isSame ? countCommon(found, bytes) : 0;
 	if (common === found.length || common === bytes.length) return common;
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.

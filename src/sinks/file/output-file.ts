@@ -40,7 +40,19 @@ export class AppendError extends Error {
 	}
 }
 
+/** Another file is at the path than the one that was to be read, or none: it was renamed or removed in this moment. */
+export class MovedError extends Error {
+	override readonly name = "MovedError";
+	readonly code = "ESTALE";
+
+	constructor(path: string) {
+		super(`${path} was renamed or removed while it was looked at`);
+	}
+}
+
 export const tailBytes = 64;
+/** Files renamed in the moment in which they are opened, one after the other; more are not logrotate's doing. */
+const maxMoves = 100;
 const fileMode = 0o640;
 const folderMode = 0o750;
 
@@ -68,13 +80,15 @@ export class OutputFile {
 
 	/** @throws the file system's error, when the file can't be opened or made. */
 	static async open(path: string): Promise<OutputFile> {
-		const file = new OutputFile(path, await openForAppending(path));
-		try {
-			await file.#note(await fstatSoon(file.#fd));
-			return file;
-		} catch (error) {
-			await file.close();
-			throw error;
+		for (let left = maxMoves; ; left--) {
+			const file = new OutputFile(path, await openForAppending(path));
+			try {
+				await file.#note(await fstatSoon(file.#fd));
+				return file;
+			} catch (error) {
+				await file.close();
+				if (!(error instanceof MovedError) || left === 0) throw error;
+			}
 		}
 	}
 
@@ -147,8 +161,13 @@ export class OutputFile {
 			throw error;
 		});
 		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) return false;
-		if (this.#isRegular && stats.size !== this.#sizeBytes) await this.#note(stats);
-		return true;
+		try {
+			if (this.#isRegular && stats.size !== this.#sizeBytes) await this.#note(stats);
+			return true;
+		} catch (error) {
+			if (error instanceof MovedError) return false;
+			throw error;
+		}
 	}
 
 	async #append(bytes: Uint8Array): Promise<void> {
@@ -162,13 +181,14 @@ export class OutputFile {
 		this.#noteAppended(bytes);
 	}
 
+	/** @throws MovedError */
 	async #note(stats: Stats): Promise<void> {
 		this.#device = stats.dev;
 		this.#inode = stats.ino;
 		this.#isRegular = stats.isFile();
 		this.#sizeBytes = this.#isRegular ? stats.size : 0;
 		const from = Math.max(0, this.#sizeBytes - tailBytes);
-		this.#tail = this.#isRegular ? await readRange(this.path, from, this.#sizeBytes) : Buffer.alloc(0);
+		this.#tail = this.#isRegular ? await readRange(this.path, from, this.#sizeBytes, this.state) : Buffer.alloc(0);
 	}
 
 	#noteAppended(bytes: Uint8Array): void {
@@ -178,14 +198,19 @@ export class OutputFile {
 	}
 }
 
-/** CRC-32 of the last bytes before `sizeBytes` of a file, as in {@link FileState}. */
-export async function tailBefore(path: string, sizeBytes: number): Promise<number> {
-	return crc32(await readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes));
+/** CRC-32 of the last bytes before `sizeBytes` of a file, as in {@link FileState}. @throws as {@link readRange} */
+export async function tailBefore(path: string, sizeBytes: number, wanted?: FileIdentity): Promise<number> {
+	return crc32(await readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes, wanted));
 }
 
-/** The bytes of a file from `from` to `to`, fewer where it ends before. */
-export async function readRange(path: string, from: number, to: number): Promise<Buffer> {
-	const fd = await openSoon(path, constants.O_RDONLY | constants.O_NONBLOCK);
+/**
+ * The bytes of a file from `from` to `to`, fewer where it ends before.
+ *
+ * @param wanted Which file it must be.
+ * @throws MovedError where it is another one; the file system's error
+ */
+export async function readRange(path: string, from: number, to: number, wanted?: FileIdentity): Promise<Buffer> {
+	const fd = await openToRead(path, wanted);
 	try {
 		const bytes = Buffer.alloc(Math.max(0, to - from));
 		let filled = 0;
@@ -197,6 +222,27 @@ export async function readRange(path: string, from: number, to: number): Promise
 		return bytes.subarray(0, filled);
 	} finally {
 		await closeSoon(fd);
+	}
+}
+
+async function openToRead(path: string, wanted: FileIdentity | undefined): Promise<number> {
+	const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+	if (wanted === undefined) return openSoon(path, flags);
+	return openSame(path, flags, wanted);
+}
+
+/** Opens the file at `path` if it is the one that is wanted. @throws MovedError where it is not; the file system's error */
+async function openSame(path: string, flags: number, wanted: FileIdentity): Promise<number> {
+	const fd = await openSoon(path, flags).catch((error: unknown) => {
+		throw systemCode(error) === "ENOENT" ? new MovedError(path) : error;
+	});
+	try {
+		const { dev, ino } = await fstatSoon(fd);
+		if (dev !== wanted.device || ino !== wanted.inode) throw new MovedError(path);
+		return fd;
+	} catch (error) {
+		await closeSoon(fd);
+		throw error;
 	}
 }
 

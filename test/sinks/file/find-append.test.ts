@@ -12,9 +12,10 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { findAppend } from "../../../src/sinks/file/find-append.ts";
 import { type FileState, OutputFile } from "../../../src/sinks/file/output-file.ts";
 import { temporaryDirectory } from "../../temporary-directory.ts";
@@ -124,6 +125,25 @@ test("the append is found in the file that was renamed, under its new name", asy
 	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
 	writeFileSync(path, "a new file\n");
 	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
+});
+
+// What was read by its name was another file by then, or none: an error, or lines that were written twice.
+test("the append is found in a file that is renamed again and again while it is looked for", async () => {
+	appendFileSync(path, ours);
+	const turn = `
+		const { renameSync, writeFileSync } = require("node:fs");
+		const { workerData: path } = require("node:worker_threads");
+		for (let age = 0; ; age++) {
+			renameSync(age === 0 ? path : path + "." + age, path + "." + (age + 1));
+			if (age % 2 === 0) writeFileSync(path, "");
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.random());
+		}`;
+	const renamer = new Worker(turn, { eval: true, workerData: path });
+	onTestFinished(() => void renamer.terminate());
+	await new Promise((resolve) => renamer.on("online", resolve));
+	for (let round = 0; round < 300; round++) {
+		expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
+	}
 });
 
 test("half an append in the renamed file is found there, so that the rest can go behind it", async () => {
