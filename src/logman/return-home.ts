@@ -113,12 +113,13 @@ export class ReturnHome {
 		if (doubt === undefined) return false;
 		const { from, to } = doubt.parked;
 		const bytes = await readRange(parked.file, from, to);
-		const { writtenBytes, path } = await this.#standing.countWritten(doubt, bytes);
+		const { writtenBytes, path, offset } = await this.#standing.countWritten(doubt, bytes);
 		if (writtenBytes === 0) {
 			doubts.delete(parked.path);
 			return false;
 		}
-		outputs.noteAppended(path, doubt, bytes.subarray(0, writtenBytes));
+		// In a copy of the file it is the business of whoever made that.
+		if (offset !== undefined) outputs.noteAppended(path, doubt, offset, bytes.subarray(0, writtenBytes));
 		this.#bringToDisk(parked, path, from + writtenBytes, false);
 		return true;
 	}

@@ -8,7 +8,7 @@
 
 import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { type BeforeAppend, findAppend, type FoundAppend } from "./find-append.ts";
-import { type FileIdentity, type FileState, OutputFile } from "./output-file.ts";
+import { AppendError, type FileIdentity, OutputFile, type Place } from "./output-file.ts";
 import { type AfterFailedSync, type FailedSync, OutputSyncs } from "./output-syncs.ts";
 import type { WrittenChunk } from "./rewrite-chunks.ts";
 import { type Patience, SlowCalls, StalledError } from "./slow-calls.ts";
@@ -140,22 +140,20 @@ export class FileSink {
 		// A copy: the caller uses its memory again, and a write that is late reads it at any time.
 		const copy = Buffer.from(bytes);
 		try {
-			await this.#calls.within(path, this.#patience, () => file.append(copy));
-			if (isRegular) this.#syncs.note(path, state, copy, file);
+			const places = await this.#calls.within(path, this.#patience, () => file.append(copy));
+			if (isRegular) this.#note(file, state, copy, places);
 		} catch (error) {
 			if (error instanceof StalledError) {
 				this.#open.delete(path);
 				this.#close(file);
-			} else if (isRegular) {
-				this.#syncs.note(path, state, copy.subarray(0, file.state.sizeBytes - state.sizeBytes), file);
-			}
+			} else if (isRegular && error instanceof AppendError) this.#note(file, state, copy, error.places);
 			throw error;
 		}
 	}
 
-	/** Notes bytes that are in the file by a call that came late. */
-	noteAppended(path: string, state: FileState, bytes: Buffer): void {
-		this.#syncs.note(path, state, bytes);
+	/** Notes bytes that are in the file, at `offset`, by a call that came late. */
+	noteAppended(path: string, file: FileIdentity, offset: number, bytes: Buffer): void {
+		this.#syncs.note(path, file, offset, bytes);
 	}
 
 	/**
@@ -192,6 +190,13 @@ export class FileSink {
 	close(): void {
 		for (const file of [...this.#open.values(), ...this.#leaving]) this.#close(file);
 		this.#open.clear();
+	}
+
+	#note(file: OutputFile, identity: FileIdentity, bytes: Buffer, places: readonly Place[]): void {
+		let at = 0;
+		for (const { offset, length } of places) {
+			this.#syncs.note(file.path, identity, offset, bytes.subarray(at, (at += length)), file);
+		}
 	}
 
 	async #openFile(path: string): Promise<OutputFile> {

@@ -10,17 +10,17 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
 import { isInCopy, rotatedNames } from "./find-copy.ts";
-import { type FileIdentity, type FileState, MovedError, readRange, tailBefore } from "./output-file.ts";
+import { type FileIdentity, type FileState, maxMoves, MovedError, readRange, tailBefore } from "./output-file.ts";
 
 export interface FoundAppend {
 	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
 	readonly path: string;
 	/** How many of the bytes are in it, from their start. */
 	readonly writtenBytes: number;
+	/** Where in it they are. */
+	readonly offset?: number;
 }
 
-/** How often a file may be renamed while it is looked at, one time after the other. */
-const maxMoves = 100;
 /** Looks at names until it counts as gone. */
 const maxLooks = 50_000;
 /** Most bytes looked through for an append that is not where it should be. */
@@ -63,8 +63,8 @@ async function lookForAppend(
 	// Rotated by somebody else: the file goes on under another name.
 	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before);
 	if (file !== undefined) {
-		const writtenBytes = await countWritten(file.path, before, file.sizeBytes, bytes);
-		if (writtenBytes > 0) return { path: file.path, writtenBytes };
+		const found = await findWritten(file.path, before, file.sizeBytes, bytes);
+		if (found.writtenBytes > 0) return { path: file.path, ...found };
 	}
 	// Gone, cut, or empty as it was before.
 	const mayBeCopied =
@@ -118,19 +118,25 @@ async function isAsBefore(path: string, before: FileState, sizeBytes: number): P
 	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes, before)) === before.tail;
 }
 
-async function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): Promise<number> {
+async function findWritten(
+	path: string,
+	before: FileState,
+	sizeBytes: number,
+	bytes: Buffer,
+): Promise<{ readonly writtenBytes: number; readonly offset: number }> {
 	const isSame = await isAsBefore(path, before, sizeBytes);
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
 	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), before);
 	const common = isSame ? countCommon(found, bytes) : 0;
-	if (common === found.length || common === bytes.length) return common;
+	if (common === found.length || common === bytes.length) return { writtenBytes: common, offset: from };
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.
-	if (found.includes(bytes)) return bytes.length;
+	const at = found.indexOf(bytes);
+	if (at !== -1) return { writtenBytes: bytes.length, offset: from + at };
 	const atEnd = longestOverlap(found, bytes);
-	if (atEnd > 0) return atEnd;
+	if (atEnd > 0) return { writtenBytes: atEnd, offset: from + found.length - atEnd };
 	// A half with theirs behind it: its whole lines count, and the line that is cut short is written again.
-	return common === 0 ? 0 : bytes.lastIndexOf(0x0a, common - 1) + 1;
+	return { writtenBytes: common === 0 ? 0 : bytes.lastIndexOf(0x0a, common - 1) + 1, offset: from };
 }
 
 function countCommon(one: Buffer, other: Buffer): number {

@@ -12,6 +12,7 @@ import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { appendSoon, createSoon, makeFoldersSoon, syncDataSoon } from "../../platform/durable-file.ts";
+import { filePosition } from "../../platform/file-position.ts";
 import { closeSoon, fstatSoon, openSoon } from "../../platform/file-calls.ts";
 import { systemCode } from "../../shared/errors.ts";
 
@@ -28,15 +29,24 @@ export interface FileState extends FileIdentity {
 	readonly tail: number;
 }
 
+/** Consecutive bytes in a file. */
+export interface Place {
+	readonly offset: number;
+	readonly length: number;
+}
+
 /** An append that failed part of the way. */
 export class AppendError extends Error {
 	override readonly name = "AppendError";
 	/** Bytes that are in the file all the same. */
 	readonly writtenBytes: number;
+	/** Where they are, in their order. */
+	readonly places: readonly Place[];
 
-	constructor(cause: unknown, writtenBytes: number) {
+	constructor(cause: unknown, places: readonly Place[]) {
 		super(cause instanceof Error ? cause.message : String(cause), { cause });
-		this.writtenBytes = writtenBytes;
+		this.places = places;
+		this.writtenBytes = sumOf(places);
 	}
 }
 
@@ -52,7 +62,7 @@ export class MovedError extends Error {
 
 export const tailBytes = 64;
 /** Files renamed in the moment in which they are opened, one after the other; more are not logrotate's doing. */
-const maxMoves = 100;
+export const maxMoves = 100;
 const fileMode = 0o640;
 const folderMode = 0o750;
 
@@ -116,10 +126,11 @@ export class OutputFile {
 
 	/**
 	 * Appends bytes, which must not change meanwhile. Then they survive the death of this process, not yet a power failure.
+	 * Returns where they are: others may have written between the last look and this, and the kernel may take it in parts.
 	 *
 	 * @throws AppendError telling how many bytes are in the file.
 	 */
-	append(bytes: Uint8Array): Promise<void> {
+	append(bytes: Uint8Array): Promise<readonly Place[]> {
 		return this.#during(() => this.#append(bytes));
 	}
 
@@ -170,15 +181,25 @@ export class OutputFile {
 		}
 	}
 
-	async #append(bytes: Uint8Array): Promise<void> {
-		let written = 0;
+	async #append(bytes: Uint8Array): Promise<readonly Place[]> {
+		const places: Place[] = [];
 		try {
-			while (written < bytes.length) written += await appendSoon("output.append", this.#fd, bytes.subarray(written));
+			for (let written = 0; written < bytes.length; written = sumOf(places)) {
+				const length = await appendSoon("output.append", this.#fd, bytes.subarray(written));
+				places.push({ offset: this.#offsetOfLast(length), length });
+			}
 		} catch (error) {
-			this.#noteAppended(bytes.subarray(0, written));
-			throw new AppendError(error, written);
+			this.#noteAppended(bytes.subarray(0, sumOf(places)));
+			throw new AppendError(error, places);
 		}
 		this.#noteAppended(bytes);
+		return places;
+	}
+
+	/** The kernel puts each append at the end, and the descriptor behind it. */
+	#offsetOfLast(length: number): number {
+		const end = this.#isRegular ? filePosition(this.#fd) : undefined;
+		return end === undefined ? this.#sizeBytes : end - length;
 	}
 
 	/** @throws MovedError */
@@ -212,17 +233,22 @@ export async function tailBefore(path: string, sizeBytes: number, wanted?: FileI
 export async function readRange(path: string, from: number, to: number, wanted?: FileIdentity): Promise<Buffer> {
 	const fd = await openToRead(path, wanted);
 	try {
-		const bytes = Buffer.alloc(Math.max(0, to - from));
-		let filled = 0;
-		while (filled < bytes.length) {
-			const count = await readSoon(fd, bytes.subarray(filled), from + filled);
-			if (count === 0) break;
-			filled += count;
-		}
-		return bytes.subarray(0, filled);
+		return await readOpen(fd, from, to);
 	} finally {
 		await closeSoon(fd);
 	}
+}
+
+/** As {@link readRange}, of an open file. */
+export async function readOpen(fd: number, from: number, to: number): Promise<Buffer> {
+	const bytes = Buffer.alloc(Math.max(0, to - from));
+	let filled = 0;
+	while (filled < bytes.length) {
+		const count = await readSoon(fd, bytes.subarray(filled), from + filled);
+		if (count === 0) break;
+		filled += count;
+	}
+	return bytes.subarray(0, filled);
 }
 
 async function openToRead(path: string, wanted: FileIdentity | undefined): Promise<number> {
@@ -232,7 +258,7 @@ async function openToRead(path: string, wanted: FileIdentity | undefined): Promi
 }
 
 /** Opens the file at `path` if it is the one that is wanted. @throws MovedError where it is not; the file system's error */
-async function openSame(path: string, flags: number, wanted: FileIdentity): Promise<number> {
+export async function openSame(path: string, flags: number, wanted: FileIdentity): Promise<number> {
 	const fd = await openSoon(path, flags).catch((error: unknown) => {
 		throw systemCode(error) === "ENOENT" ? new MovedError(path) : error;
 	});
@@ -250,6 +276,10 @@ function readSoon(fd: number, into: Buffer, position: number): Promise<number> {
 	return new Promise((resolve, reject) => {
 		read(fd, into, 0, into.length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
 	});
+}
+
+function sumOf(places: readonly Place[]): number {
+	return places.reduce((sum, { length }) => sum + length, 0);
 }
 
 interface Opened {

@@ -42,12 +42,12 @@ async function stateNow(): Promise<FileState> {
 }
 
 test("an append that never happened counts nothing", async () => {
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a whole append is found", async () => {
 	appendFileSync(path, ours);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: ours.length });
 });
 
 test("a half append is found to the byte", async () => {
@@ -55,7 +55,7 @@ test("a half append is found to the byte", async () => {
 		fc.asyncProperty(fc.integer({ min: 0, max: ours.length }), async (bytes) => {
 			truncateSync(path, before.sizeBytes);
 			appendFileSync(path, ours.subarray(0, bytes));
-			expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: bytes });
+			expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: bytes });
 		}),
 	);
 });
@@ -75,14 +75,16 @@ test("an append with lines of others behind it, before it or on both sides is fo
 	] as const) {
 		truncateSync(path, before.sizeBytes);
 		appendFileSync(path, `${ahead}${ours.toString()}${behind}`);
-		expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
+		const offset = before.sizeBytes + ahead.length;
+		expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: ours.length, offset });
 	}
 });
 
 test("half an append at the end, behind lines of others, is found", async () => {
 	appendFileSync(path, "theirs\n");
 	appendFileSync(path, ours.subarray(0, 20));
-	expect((await findAppend(path, before, ours)).writtenBytes).toBe(20);
+	const offset = before.sizeBytes + "theirs\n".length;
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 20, offset });
 });
 
 test("of half an append with lines of others behind it the whole lines count, so that none is written twice", async () => {
@@ -108,7 +110,7 @@ test("a file that was truncated before the append has it at its beginning", asyn
 test("a file that was truncated after the append does not have it", async () => {
 	appendFileSync(path, ours);
 	truncateSync(path, 0);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a file whose content was replaced, and has grown beyond what it was, does not have it", async () => {
@@ -122,9 +124,9 @@ test("the append is found in the file that was renamed, under its new name", asy
 	appendFileSync(path, ours);
 	const renamed = `${path}.1`;
 	renameSync(path, renamed);
-	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path: renamed, writtenBytes: ours.length });
 	writeFileSync(path, "a new file\n");
-	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path: renamed, writtenBytes: ours.length });
 });
 
 // What was read by its name was another file by then, or none: an error, or lines that were written twice.
@@ -149,33 +151,33 @@ test("the append is found in a file that is renamed again and again while it is 
 test("half an append in the renamed file is found there, so that the rest can go behind it", async () => {
 	appendFileSync(path, ours.subarray(0, 20));
 	renameSync(path, `${path}.1`);
-	expect(await findAppend(path, before, ours)).toEqual({ path: `${path}.1`, writtenBytes: 20 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path: `${path}.1`, writtenBytes: 20 });
 });
 
 test("a file that was renamed before the append gets nothing more: the new one does", async () => {
 	renameSync(path, `${path}.1`);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a deleted file, one with its folder, and one that others replaced have nothing of it", async () => {
 	appendFileSync(path, ours);
 	rmSync(path);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 	rmSync(directory, { recursive: true });
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 	mkdirSync(path, { recursive: true });
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a file reached through a link is found", async () => {
 	const link = join(directory, "link.log");
 	symlinkSync(path, link);
 	appendFileSync(path, ours);
-	expect(await findAppend(link, before, ours)).toEqual({ path: link, writtenBytes: ours.length });
+	expect(await findAppend(link, before, ours)).toMatchObject({ path: link, writtenBytes: ours.length });
 });
 
 test("a device has nothing of it", async () => {
-	expect(await findAppend("/dev/null", before, ours)).toEqual({ path: "/dev/null", writtenBytes: 0 });
+	expect(await findAppend("/dev/null", before, ours)).toMatchObject({ path: "/dev/null", writtenBytes: 0 });
 });
 
 test("nothing is changed by looking", async () => {
