@@ -4,6 +4,7 @@
  * and what they were about counts as brought back when they have ended.
  */
 
+import { OtherFileError } from "../sinks/file/file-sink.ts";
 import { AppendError, readRange } from "../sinks/file/output-file.ts";
 import { StalledError } from "../sinks/file/slow-calls.ts";
 import { systemCode } from "../shared/errors.ts";
@@ -143,6 +144,7 @@ export class ReturnHome {
 			if (error instanceof StalledError && error.isUnderWay) throw error;
 			const writtenBytes = error instanceof AppendError ? error.writtenBytes : 0;
 			if (writtenBytes === 0) doubts.delete(path);
+			if (error instanceof OtherFileError) return true;
 			if (writtenBytes === 0) throw error;
 			this.#bringToDisk(parked, path, from + writtenBytes, true);
 			parked.retry.soon(nowMs, soonMs);

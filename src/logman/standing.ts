@@ -6,6 +6,7 @@
 import type { FileSink } from "../sinks/file/file-sink.ts";
 import type { FoundAppend } from "../sinks/file/find-append.ts";
 import { AppendError } from "../sinks/file/output-file.ts";
+import { UnsettledError } from "../sinks/file/packing.ts";
 import type { CheckpointFile, OutputState } from "../spool/checkpoint.ts";
 import type { SpoolReader } from "../spool/spool-reader.ts";
 import type { ErrorLog, ErrorReport } from "./error-log.ts";
@@ -108,6 +109,8 @@ export class Standing {
 	}
 
 	reportUnwritable(output: string, error: unknown, message?: string): void {
+		// Somebody is compressing it: nothing is wrong.
+		if (error instanceof UnsettledError) return;
 		this.report({
 			what: "write lines to their file; they wait in parked/",
 			error: error instanceof AppendError ? error.cause : error,

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
 import { isInCopy, rotatedNames } from "./find-copy.ts";
 import { type FileIdentity, type FileState, maxMoves, MovedError, readRange, tailBefore } from "./output-file.ts";
+import { isBeingPacked, UnsettledError } from "./packing.ts";
 
 export interface FoundAppend {
 	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
@@ -30,6 +31,7 @@ const maxSearchBytes = 64 * 1024 * 1024;
 export type BeforeAppend = FileState & { readonly atMs?: number };
 
 /**
+ * @throws UnsettledError when that can't be known yet; the file system's error
  * @param before What the file was before the append was tried.
  * @param outputs Files that are no copies of this one: lines go to them as well.
  */
@@ -64,7 +66,10 @@ async function lookForAppend(
 	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before);
 	if (file !== undefined) {
 		const found = await findWritten(file.path, before, file.sizeBytes, bytes);
-		if (found.writtenBytes > 0) return { path: file.path, ...found };
+		if (found.writtenBytes > 0) {
+			if (file.path !== path) await checkStays(file.path, before);
+			return { path: file.path, ...found };
+		}
 	}
 	// Gone, cut, or empty as it was before.
 	const mayBeCopied =
@@ -116,6 +121,13 @@ async function statIfThere(path: string): Promise<Stats | undefined> {
 
 async function isAsBefore(path: string, before: FileState, sizeBytes: number): Promise<boolean> {
 	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes, before)) === before.tail;
+}
+
+/** @throws UnsettledError where the file may be gone in a moment; MovedError where it is */
+async function checkStays(renamed: string, before: FileIdentity): Promise<void> {
+	if (await isBeingPacked(renamed)) throw new UnsettledError(renamed);
+	const stats = await statIfThere(renamed);
+	if (stats?.ino !== before.inode || stats.dev !== before.device) throw new MovedError(renamed);
 }
 
 async function findWritten(

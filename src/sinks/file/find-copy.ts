@@ -7,13 +7,12 @@
  * so much.
  */
 
-import { opendir, readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { opendir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { promisify } from "node:util";
-import { crc32, gunzip } from "node:zlib";
+import { pipeline } from "node:stream/promises";
+import { crc32, createGunzip } from "node:zlib";
 import { type FileState, readRange, tailBefore, tailBytes } from "./output-file.ts";
-
-const unpack = promisify(gunzip);
 
 /** Time stamps of files come from a clock that ticks less often. */
 const clockSlackMs = 100;
@@ -23,6 +22,8 @@ const maxFolders = 64;
 /** Copies looked into, the youngest first. */
 const maxPlain = 16;
 const maxPacked = 4;
+const maxPackedBytes = 64 * 1024 * 1024;
+/** Behind what the file was before. */
 const maxUnpackedBytes = 64 * 1024 * 1024;
 
 export interface Tried {
@@ -57,9 +58,12 @@ async function youngCopies(path: string, { atMs, outputs }: Tried): Promise<read
 	for (const candidate of await rotatedNames(path)) {
 		if (candidate === path || outputs.has(candidate)) continue;
 		const stats = await stat(candidate).catch(() => undefined);
-		if (stats?.isFile() !== true || stats.mtimeMs < atMs - clockSlackMs) continue;
-		const { size: sizeBytes, mtimeMs: changedAtMs } = stats;
-		copies.push({ path: candidate, isPacked: candidate.endsWith(".gz"), sizeBytes, changedAtMs });
+		if (stats?.isFile() !== true) continue;
+		const isPacked = candidate.endsWith(".gz");
+		// logrotate gives a compressed one the time at which the file was last written before.
+		const changedAtMs = isPacked ? Math.max(stats.mtimeMs, stats.ctimeMs) : stats.mtimeMs;
+		if (changedAtMs < atMs - clockSlackMs) continue;
+		copies.push({ path: candidate, isPacked, sizeBytes: stats.size, changedAtMs });
 	}
 	return copies.toSorted((one, other) => other.changedAtMs - one.changedAtMs);
 }
@@ -100,10 +104,18 @@ async function hasBytes(copy: string, sizeBytes: number, before: FileState, byte
 }
 
 async function hasPackedBytes(copy: string, { sizeBytes, tail }: FileState, bytes: Buffer): Promise<boolean> {
-	const { size } = await stat(copy);
-	if (size > maxUnpackedBytes) return false;
-	const text = await unpack(await readFile(copy), { maxOutputLength: maxUnpackedBytes });
-	const isSame =
-		text.length >= sizeBytes && crc32(text.subarray(Math.max(0, sizeBytes - tailBytes), sizeBytes)) === tail;
-	return isSame && text.subarray(sizeBytes).includes(bytes);
+	if ((await stat(copy)).size > maxPackedBytes) return false;
+	const from = Math.max(0, sizeBytes - tailBytes);
+	const kept: Buffer[] = [];
+	await pipeline(createReadStream(copy), createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
+		let at = 0;
+		for await (const chunk of unpacked) {
+			if (at + chunk.length > from) kept.push(chunk.subarray(Math.max(0, from - at)));
+			at += chunk.length;
+			if (at - from > maxUnpackedBytes) throw new Error(`${copy} has too much behind byte ${from}`);
+		}
+	});
+	const end = Buffer.concat(kept);
+	const isSame = crc32(end.subarray(0, sizeBytes - from)) === tail;
+	return isSame && end.subarray(sizeBytes - from).includes(bytes);
 }

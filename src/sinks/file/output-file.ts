@@ -35,6 +35,13 @@ export interface Place {
 	readonly length: number;
 }
 
+export interface Landed {
+	/** Where the bytes are, in their order: the kernel may take them in parts. */
+	readonly places: readonly Place[];
+	/** Whether the file still was what stands at its path when they were in it. */
+	readonly isAtPath: boolean;
+}
+
 /** An append that failed part of the way. */
 export class AppendError extends Error {
 	override readonly name = "AppendError";
@@ -126,12 +133,17 @@ export class OutputFile {
 
 	/**
 	 * Appends bytes, which must not change meanwhile. Then they survive the death of this process, not yet a power failure.
-	 * Returns where they are: others may have written between the last look and this, and the kernel may take it in parts.
+	 * Returns where they are: others may have written to the file, or renamed it, between the last look and this.
 	 *
 	 * @throws AppendError telling how many bytes are in the file.
 	 */
-	append(bytes: Uint8Array): Promise<readonly Place[]> {
+	append(bytes: Uint8Array): Promise<Landed> {
 		return this.#during(() => this.#append(bytes));
+	}
+
+	/** Whether it has a name, wherever. */
+	async hasName(): Promise<boolean> {
+		return (await this.#during(() => fstatSoon(this.#fd))).nlink > 0;
 	}
 
 	/** Brings the content of the file to the disk. */
@@ -181,25 +193,38 @@ export class OutputFile {
 		}
 	}
 
-	async #append(bytes: Uint8Array): Promise<readonly Place[]> {
-		const places: Place[] = [];
+	async #append(bytes: Uint8Array): Promise<Landed> {
+		const parts: Place[] = [];
+		const from = this.#sizeBytes;
 		try {
-			for (let written = 0; written < bytes.length; written = sumOf(places)) {
+			for (let written = 0; written < bytes.length; ) {
 				const length = await appendSoon("output.append", this.#fd, bytes.subarray(written));
-				places.push({ offset: this.#offsetOfLast(length), length });
+				if (length < bytes.length) parts.push({ offset: this.#offsetOfLast(length, from + written), length });
+				written += length;
 			}
 		} catch (error) {
-			this.#noteAppended(bytes.subarray(0, sumOf(places)));
-			throw new AppendError(error, places);
+			this.#noteAppended(bytes.subarray(0, sumOf(parts)));
+			throw new AppendError(error, parts);
 		}
 		this.#noteAppended(bytes);
-		return places;
+		const { isAtPath, sizeBytes } = await this.#lookAfterAppend();
+		if (parts.length > 0) return { places: parts, isAtPath };
+		const { length } = bytes;
+		const offset = sizeBytes === from + length ? from : this.#offsetOfLast(length, from);
+		return { places: [{ offset, length }], isAtPath };
+	}
+
+	async #lookAfterAppend(): Promise<{ readonly isAtPath: boolean; readonly sizeBytes?: number }> {
+		if (!this.#isRegular) return { isAtPath: true };
+		const stats = await stat(this.path).catch(() => undefined);
+		if (stats?.ino !== this.#inode || stats.dev !== this.#device) return { isAtPath: false };
+		return { isAtPath: true, sizeBytes: stats.size };
 	}
 
 	/** The kernel puts each append at the end, and the descriptor behind it. */
-	#offsetOfLast(length: number): number {
+	#offsetOfLast(length: number, expected: number): number {
 		const end = this.#isRegular ? filePosition(this.#fd) : undefined;
-		return end === undefined ? this.#sizeBytes : end - length;
+		return end === undefined ? expected : end - length;
 	}
 
 	/** @throws MovedError */
