@@ -8,7 +8,7 @@ import { crc32 } from "node:zlib";
 import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { findByInode } from "./find-append.ts";
 import { type FileIdentity, type OutputFile, readRange } from "./output-file.ts";
-import { rewriteChunks, type WrittenChunk } from "./rewrite-chunks.ts";
+import { rewriteChunks, rewriteEnd, type WrittenChunk } from "./rewrite-chunks.ts";
 import { type Patience, type SlowCalls, threads } from "./slow-calls.ts";
 import { syncClosed } from "./sync-closed.ts";
 import { syncNames } from "./sync-names.ts";
@@ -170,16 +170,22 @@ export class OutputSyncs {
 	async #syncTail(tail: UnsyncedTail): Promise<boolean> {
 		const { chunks, upTo } = tail.snapshot();
 		try {
+			if (tail.isEndSuspect) {
+				await this.#calls.within(tail.path, this.#options.patience, () => rewriteEnd(tail.path, tail));
+			}
 			if (tail.isSuspect) await this.rewrite(tail.path, tail, await this.readBack(tail.path, chunks));
 			else await this.#calls.within(tail.path, this.#options.patience, () => syncTail(tail));
 			for (const folder of foldersAbove(tail.path)) await this.#syncFolder(folder);
 		} catch (error) {
 			const { path, device, inode, isWhole } = tail;
 			const outcome = await this.#options.onFailedSync({ path, device, inode, chunks, isWhole, error });
+			// Of which file it is nothing is known in notes of earlier versions.
+			tail.isEndSuspect = !isWhole && inode !== 0;
 			if (outcome === "owed") tail.forget(upTo);
-			else if (outcome === "unsafe") tail.isSuspect = isWhole;
+			else if (outcome === "unsafe") tail.isSuspect = inode !== 0;
 			if (outcome !== "safe") return outcome === "owed";
 		}
+		tail.isEndSuspect = false;
 		tail.forget(upTo);
 		// A file that got more meanwhile stays unsynced.
 		if (tail.isEmpty) this.#tails.delete(keyOf(tail.path, tail));

@@ -12,6 +12,9 @@ import { type FileIdentity, maxMoves, MovedError, openSame, readOpen } from "./o
 import { syncNames } from "./sync-names.ts";
 
 const maxSearchBytes = 64 * 1024 * 1024;
+/** More than a logman writes in a sync interval. */
+const maxEndBytes = 32 * 1024 * 1024;
+const pieceBytes = 64 * 1024;
 
 export interface WrittenChunk {
 	readonly offset: number;
@@ -25,11 +28,27 @@ export interface WrittenChunk {
  * @throws what the file system says; then it may be tried again
  */
 export async function rewriteChunks(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
+	await rewriteAll(path, file, (fd, name) => inPlace(fd, name, file, chunks));
+}
+
+/**
+ * Likewise for the end of a file, as it can be read now, where nobody knows what was written there: that it can be read does
+ * not say that it is on disk.
+ */
+export async function rewriteEnd(path: string, file: FileIdentity): Promise<void> {
+	await rewriteAll(path, file, readEnd);
+}
+
+async function rewriteAll(
+	path: string,
+	file: FileIdentity,
+	chunksOf: (fd: number, name: string) => AsyncIterable<WrittenChunk>,
+): Promise<void> {
 	for (let left = maxMoves; ; left--) {
 		const there = await findByInode(path, file);
 		if (there === undefined) return;
 		try {
-			return await rewriteAll(there.path, file, chunks);
+			return await rewriteIn(there.path, file, chunksOf);
 		} catch (error) {
 			if (!(error instanceof MovedError) || left === 0) throw error;
 		}
@@ -37,19 +56,47 @@ export async function rewriteChunks(path: string, file: FileIdentity, chunks: re
 }
 
 /** @throws MovedError when the file has another name by now; then nothing is written that has to be taken back */
-async function rewriteAll(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
+async function rewriteIn(
+	path: string,
+	file: FileIdentity,
+	chunksOf: (fd: number, name: string) => AsyncIterable<WrittenChunk>,
+): Promise<void> {
 	const fd = await openSame(path, constants.O_RDWR | constants.O_NONBLOCK, file);
 	try {
-		for (const chunk of chunks) {
-			const offset = await placeOf(fd, chunk);
-			if (offset === undefined) await appendAgain(path, file, chunk.bytes);
-			else await writeWholeSoon("output.rewrite", fd, chunk.bytes, offset);
+		for await (const { offset, bytes } of chunksOf(fd, path)) {
+			await writeWholeSoon("output.rewrite", fd, bytes, offset);
 		}
 		await syncDataSoon("output.sync-rewritten", fd);
 	} finally {
 		await closeSoon(fd);
 	}
 	await syncNames(dirname(path));
+}
+
+/** The chunks where they are to be written; those that have no place any more are appended instead. */
+async function* inPlace(
+	fd: number,
+	path: string,
+	file: FileIdentity,
+	chunks: readonly WrittenChunk[],
+): AsyncGenerator<WrittenChunk> {
+	for (const chunk of chunks) {
+		const offset = await placeOf(fd, chunk);
+		if (offset === undefined) await appendAgain(path, file, chunk.bytes);
+		else yield { offset, bytes: chunk.bytes };
+	}
+}
+
+async function* readEnd(fd: number): AsyncGenerator<WrittenChunk> {
+	const { size } = await fstatSoon(fd);
+	for (let offset = Math.max(0, size - maxEndBytes); offset < size; offset += pieceBytes) {
+		const end = Math.min(size, offset + pieceBytes);
+		// What can't be read is lost.
+		const bytes = await readOpen(fd, offset, end).catch(() => undefined);
+		// Cut by somebody: what is written there now would bring it back.
+		if ((await fstatSoon(fd)).size < end) return;
+		if (bytes !== undefined) yield { offset, bytes };
+	}
 }
 
 /**

@@ -55,6 +55,8 @@ export class UnsyncedTail {
 	readonly isWhole: boolean;
 	/** Whether a sync has failed, so that what is noted has to be written again. */
 	isSuspect = false;
+	/** Likewise what is not noted: the end of the file. */
+	isEndSuspect = false;
 	/** The file that was appended to last; it may be closed by now. */
 	file: OutputFile | undefined;
 	/** The sync that is under way. */

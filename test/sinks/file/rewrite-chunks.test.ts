@@ -7,19 +7,21 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { observeSteps } from "../../../src/platform/step.ts";
 import { FileSink } from "../../../src/sinks/file/file-sink.ts";
-import type { FailedSync } from "../../../src/sinks/file/output-syncs.ts";
+import type { AfterFailedSync, FailedSync } from "../../../src/sinks/file/output-syncs.ts";
 import { FaultyMount, faultyMountRefusal } from "../../faulty-mount.ts";
 import { temporaryDirectory } from "../../temporary-directory.ts";
 
 let sink: FileSink;
 let failed: FailedSync[];
+let answer: AfterFailedSync;
 
 beforeEach(() => {
 	failed = [];
+	answer = "safe";
 	sink = new FileSink({
 		onFailedSync: async (failure) => {
 			failed.push(failure);
-			return "safe";
+			return answer;
 		},
 	});
 	onTestFinished(() => sink.close());
@@ -108,5 +110,24 @@ describe.skipIf(faultyMountRefusal !== undefined)(`on a mount (${faultyMountRefu
 		await rewriteAll();
 		await mount.evict();
 		expect(readFileSync(path, "utf8")).toBe(`${"\0".repeat("theirs\n".length)}ours\n`);
+	});
+
+	// The second sync, which worked, was taken for a proof of what the first one had lost.
+	test("lines of a logman before this one are on the disk after a sync that fails and one that works", async () => {
+		const mount = await FaultyMount.start();
+		const path = join(mount.path, "app.log");
+		const text = `${"a line\n".repeat(20_000)}the last\n`;
+		writeFileSync(path, text);
+		const { ino: inode, dev: device } = statSync(path);
+		answer = "owed";
+		sink.markUnsynced([{ path, inode, device }]);
+		await mount.fail("sync", "EIO", { loses: true });
+		await sink.sync();
+		expect(failed).toMatchObject([{ path, isWhole: false, chunks: [] }]);
+		await mount.goOn();
+		expect(await sink.sync()).toBe(true);
+		expect(sink.isSynced).toBe(true);
+		await mount.evict();
+		expect(readFileSync(path, "utf8")).toBe(text);
 	});
 });
