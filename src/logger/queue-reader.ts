@@ -30,7 +30,8 @@ export class QueueReader {
 		this.#checkpoint = checkpoint;
 		this.#inbox = inbox;
 		this.#taken = takenFromInbox(control, inbox);
-		this.#reader = new SpoolReader(control, checkpoint.latest, { onDamage: ignore, onGap: ignore });
+		const events = { onDamage: ignore, onGap: ignore };
+		this.#reader = new SpoolReader(control, checkpoint.latest, events, checkpoint.isUncertain);
 		this.#quarantine = new Quarantine(control.paths.quarantine);
 	}
 

@@ -41,6 +41,7 @@ export class Batch {
 		this.#records += 1;
 		if (!output.startsWith("/") || output.includes("\0")) {
 			this.unusable.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart));
+			this.#bytes += record.fieldsStart - record.messageStart;
 		} else {
 			const { lines } = this.#outputFor(record.definition);
 			const before = lines.length;

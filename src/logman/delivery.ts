@@ -20,6 +20,9 @@ import type { ParkedOutput } from "./parked-outputs.ts";
 import { isWritten, leadWith, nextLine, type Shipment } from "./shipment.ts";
 import type { Standing } from "./standing.ts";
 
+const newline = 0x0a;
+const lineBreak: Buffer = Buffer.from("\n");
+
 export class Delivery {
 	readonly #standing: Standing;
 	readonly #outputs: FileSink;
@@ -73,7 +76,9 @@ export class Delivery {
 		const others = new Set([...batch.outputs.keys(), ...outputs.map(({ path }) => path)]);
 		for (const state of outputs) {
 			if (state.parked === undefined) this.#shipments.push(await this.#recover(batch, state, others));
-			else this.#standing.doubts.set(state.path, { ...state, parked: state.parked });
+			// Of one that is not parked nothing is in doubt, whatever the checkpoint says.
+			else if (this.#standing.parked.get(state.path) !== undefined)
+				this.#standing.doubts.set(state.path, { ...state, parked: state.parked });
 		}
 		this.#isPending = true;
 		this.#isAnnounced = false;
@@ -122,8 +127,7 @@ export class Delivery {
 		if (this.#standing.parked.get(path) === undefined) {
 			try {
 				const file = await this.#outputs.file(path);
-				// Somebody's line without an end, or one that a power failure has cut: ours must not go on in it.
-				if (file.endsInLine) leadWith(shipment, "\n");
+				if (file.endsInLine) await this.#breakLine(shipment);
 				return stateFor(shipment, path, file.state);
 			} catch (error) {
 				this.#park(shipment, error);
@@ -136,6 +140,14 @@ export class Delivery {
 			parked.dropped = undefined;
 		}
 		return stateFor(shipment, parked.file, (await this.#aside.file(parked.file)).state);
+	}
+
+	/** Somebody's line without an end, or one that a power failure has cut: ours must not go on in it. */
+	async #breakLine(shipment: Shipment): Promise<void> {
+		const { path, bytes, writtenBytes } = shipment;
+		if (writtenBytes === 0) leadWith(shipment, "\n");
+		// Half a line of this batch, whose record was damaged since: the break is no part of what is made again.
+		else if (bytes[writtenBytes - 1] === newline) await this.#outputs.append(path, lineBreak);
 	}
 
 	/** Drops the lines for a parked output where there is no room for them; half a batch goes on to its end. */

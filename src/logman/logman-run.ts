@@ -11,7 +11,7 @@ import type { FileSink } from "../sinks/file/file-sink.ts";
 import { dirname } from "node:path";
 import { PylogError } from "../shared/errors.ts";
 import type { QueueNumber } from "../shared/numbers.ts";
-import { CheckpointFile } from "../spool/checkpoint.ts";
+import { type Checkpoint, CheckpointFile } from "../spool/checkpoint.ts";
 import type { ControlFile } from "../spool/control-file.ts";
 import { Inbox } from "../spool/inbox.ts";
 import type { Lease } from "../spool/lease.ts";
@@ -29,6 +29,7 @@ import { Ingest } from "./ingest.ts";
 import { type ResolvedLogmanOptions } from "./logman-options.ts";
 import { ParkedOutputs } from "./parked-outputs.ts";
 import { recover } from "./recovery.ts";
+import { resumePoint } from "./resume-point.ts";
 import { ReturnHome } from "./return-home.ts";
 import { SavedTails } from "./saved-tails.ts";
 import { openStanding } from "./open-standing.ts";
@@ -53,6 +54,8 @@ export class LogmanRun {
 	readonly #lease: Lease;
 	readonly #options: ResolvedLogmanOptions;
 	readonly #checkpoint: CheckpointFile;
+	/** Where the logman before this one was. */
+	readonly #before: Checkpoint | undefined;
 	readonly #errors: ErrorLog;
 	readonly #quarantine: Quarantine;
 	readonly #damages: Damages;
@@ -87,7 +90,9 @@ export class LogmanRun {
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
 		this.#damages = new Damages(this.#quarantine, this.#errors);
-		this.#reader = new SpoolReader(control, this.#checkpoint.latest, this.#damages);
+		if (control.replaced !== undefined) this.#damages.onReplacedControl(paths.control, control.replaced);
+		this.#before = resumePoint(control, this.#checkpoint, this.#damages);
+		this.#reader = new SpoolReader(control, this.#before, this.#damages, this.#checkpoint.isUncertain);
 		this.#tails = new SavedTails(paths.parked);
 		this.#standing = openStanding({
 			checkpoint: this.#checkpoint,
@@ -107,7 +112,7 @@ export class LogmanRun {
 	/** Takes up what a logman before this one left. If that fails, {@link close} is due all the same. */
 	async start(): Promise<void> {
 		const { paths } = this.#control;
-		const { parked = {}, unsynced = [], dropped = {} } = this.#checkpoint.latest ?? {};
+		const { parked = {}, unsynced = [], dropped = {} } = this.#before ?? {};
 		announceStore("control.take-stop");
 		this.#control.store("stopWanted", 0);
 		// One that died while it told left it behind.
@@ -117,7 +122,7 @@ export class LogmanRun {
 		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;
 		this.#standing.outputs.markUnsynced(unsynced.filter((file) => !isAside(file)));
 		this.#standing.aside.markUnsynced(unsynced.filter(isAside));
-		await recover(this.#checkpoint.latest, this.#reader, this.#delivery);
+		await recover(this.#before, this.#reader, this.#delivery, this.#damages);
 		this.#inbox.ensure();
 		this.#ingest.pass(takenFromInbox(this.#control, this.#inbox));
 		this.#alarm.watchInbox(paths.inbox, () => (this.#inboxAtMs = Number.NEGATIVE_INFINITY));
@@ -143,6 +148,7 @@ export class LogmanRun {
 
 	close(): void {
 		this.#alarm.close();
+		this.#damages.settle();
 		this.#producer?.close();
 		this.#reader.close();
 		this.#standing.outputs.close();
@@ -218,6 +224,7 @@ export class LogmanRun {
 		if (this.#delivery.isPending) await this.#delivery.finish();
 		this.#batch.clear();
 		const { hasMore, failure } = this.#readBatch();
+		this.#damages.settle();
 		const { records, unusable } = this.#batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
@@ -301,7 +308,9 @@ export class LogmanRun {
 
 	/** Removes what producers left that are dead and whose lines are all delivered. */
 	#retireFinished(): void {
-		for (const { producer, count } of this.#reader.retire()) {
+		const drops = this.#reader.retire();
+		this.#damages.settle();
+		for (const { producer, count } of drops) {
 			this.#errors.report({
 				what: "tell of dropped records",
 				error: `Producer ${producer} dropped ${count} records (spool full or lane closed) and ended before it could say so.`,

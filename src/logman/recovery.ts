@@ -3,10 +3,16 @@
 import type { Checkpoint } from "../spool/checkpoint.ts";
 import type { SpoolReader } from "../spool/spool-reader.ts";
 import { Batch } from "./batch.ts";
+import type { Damages } from "./damages.ts";
 import type { Delivery } from "./delivery.ts";
 
 /** Makes the batch again; what of it is missing in its files is pending then. */
-export async function recover(before: Checkpoint | undefined, reader: SpoolReader, delivery: Delivery): Promise<void> {
+export async function recover(
+	before: Checkpoint | undefined,
+	reader: SpoolReader,
+	delivery: Delivery,
+	damages: Damages,
+): Promise<void> {
 	if (before === undefined) return;
 	const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
 	if (begun.length === 0 && before.outputs.length === 0) {
@@ -19,5 +25,7 @@ export async function recover(before: Checkpoint | undefined, reader: SpoolReade
 		batch.add(record);
 		return "on";
 	});
+	if (batch.unusable.length > 0) damages.setAside(batch.unusable);
+	damages.settle();
 	await delivery.recover(batch, before.outputs);
 }

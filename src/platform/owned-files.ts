@@ -40,6 +40,8 @@ export function openOwnedFile(name: StepName, path: string, create: "exclusive" 
 		fd = openSync(path, flags, 0o600);
 	} catch (error) {
 		if (systemCode(error) === "ELOOP") throw unsafe(path, "it is a symbolic link", "remove the link");
+		if (systemCode(error) === "EISDIR") throw unsafe(path, "it is a directory", "move it away");
+		if (systemCode(error) === "ENXIO") throw unsafe(path, "it is not a regular file", "remove it");
 		throw error;
 	}
 	try {

@@ -5,12 +5,12 @@
  * it are delivered, and may have been given back or used again at any moment.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
-import { systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import type { ChainPosition, Checkpoint } from "./checkpoint.ts";
 import { segmentFiles } from "./numbering.ts";
+import { openRegularFile } from "./regular-file.ts";
 import { checkSegment, type LastRecord } from "./segment-check.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
 import type { SpoolProblem } from "./spool-problem.ts";
@@ -120,28 +120,18 @@ type SegmentLook =
 	| { readonly kind: "unused" };
 
 function lookAt(path: string): SegmentLook {
-	let fd: number;
+	const look = openRegularFile(path);
+	if (look.kind === "missing") return { kind: "unused" };
+	if (look.kind === "other") return { kind: "bad", what: look.what };
 	try {
-		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-	} catch (error) {
-		const code = systemCode(error);
-		if (code === "ENOENT") return { kind: "unused" };
-		return {
-			kind: "bad",
-			what: code === "ELOOP" ? "it is a symbolic link" : `it can't be opened (${code ?? String(error)})`,
-		};
-	}
-	try {
-		const stats = fstatSync(fd);
-		if (!stats.isFile()) return { kind: "bad", what: "it is no regular file" };
 		const bytes = Buffer.alloc(segmentHeaderBytes);
-		readSync(fd, bytes, 0, bytes.length, 0);
+		readSync(look.fd, bytes, 0, bytes.length, 0);
 		if (bytes.every((byte) => byte === 0)) return { kind: "unused" };
 		const header = decodeSegmentHeader(bytes);
 		if (header === undefined) return { kind: "bad", what: "its header is no valid one" };
-		return { kind: "segment", header, sizeBytes: stats.size };
+		return { kind: "segment", header, sizeBytes: look.sizeBytes };
 	} finally {
-		closeSync(fd);
+		closeSync(look.fd);
 	}
 }
 

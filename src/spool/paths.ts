@@ -1,6 +1,6 @@
 /** Where everything is in a cache directory. */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Lane } from "../shared/lane.ts";
 
 export interface SpoolPaths {
@@ -36,6 +36,11 @@ export function spoolPaths(cacheDir: string): SpoolPaths {
 /** Folder of a producer. A name that starts with a dot is a folder still being made. */
 export function producerDirectory(paths: SpoolPaths, producer: number): string {
 	return join(paths.producers, String(producer));
+}
+
+/** Number of the producer a folder belongs to. */
+export function producerOf(directory: string): number {
+	return Number(basename(directory));
 }
 
 /** Locked as long as its producer lives. */

@@ -3,7 +3,7 @@
  * lives.
  */
 
-import { statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { removeIfThere, removeTree } from "../platform/durable-file.ts";
 import { isLocked } from "../platform/file-lock.ts";
 import { announceStore } from "../platform/step.ts";
@@ -20,6 +20,13 @@ export interface UntoldDrops {
 	readonly count: number;
 }
 
+/** What a checkpoint says of lanes. */
+export interface LaneStates {
+	readonly states: readonly ChainState[];
+	/** Whether lanes may have been read that it does not name. */
+	readonly isUncertain: boolean;
+}
+
 export class ProducerReader {
 	readonly number: number;
 	readonly directory: string;
@@ -33,13 +40,15 @@ export class ProducerReader {
 	#slot: number | undefined;
 	#isAlive = true;
 
-	constructor(control: ControlFile, number: number, states: readonly ChainState[], onDamage: (damage: Damage) => void) {
+	constructor(control: ControlFile, number: number, before: LaneStates, onDamage: (damage: Damage) => void) {
 		this.#control = control;
 		this.number = number;
 		this.directory = producerDirectory(control.paths, number);
 		const chain = (lane: Lane): ChainReader => {
-			const state = states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
-			return new ChainReader(this.directory, lane, state?.from ?? this.#start(laneIndex[lane]), state?.nonce, onDamage);
+			const state = before.states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
+			// A lane that a sound checkpoint does not name was never read, whatever the slot says.
+			const start = before.isUncertain ? this.#start(laneIndex[lane]) : chainStart;
+			return new ChainReader(this.directory, lane, state?.from ?? start, state?.nonce, onDamage);
 		};
 		this.chains = [chain("priority"), chain("normal")];
 		this.#delivered = [this.chains[0].position, this.chains[1].position];
@@ -147,11 +156,13 @@ export class ProducerReader {
 		this.close();
 		const count = this.#load(slotWords.dropped) - this.#load(slotWords.dropsTold);
 		for (const path of segmentFiles(this.directory)) {
-			const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+			const stats = lstatSync(path, { throwIfNoEntry: false });
+			// Anything else was never counted, and goes with the folder.
+			if (stats?.isFile() !== true) continue;
 			removeIfThere("producer.retire-segment", path);
 			// One by one: a death in between leaves one segment counted, and ReservedSpace has less to find.
 			announceStore("producer.give-back-space");
-			this.#control.add("reservedKib", -sizeBytes / 1024);
+			this.#control.add("reservedKib", -stats.size / 1024);
 		}
 		removeTree("producer.retire", this.directory);
 		announceStore("producer.free-slot");
@@ -172,9 +183,13 @@ export class ProducerReader {
 	#isExhausted(lane: LaneIndex): boolean {
 		const seen = this.#exhaustedAt[lane];
 		if (seen === undefined || !this.#isAlive) return seen !== undefined;
-		// A producer that died in an append has committed more, perhaps, than it has counted. One whose slot is another's has
-		// died as well: asked last, since the slot may be handed on between any two of these.
-		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane) && this.#ownsSlot();
+		// A producer that died in an append has committed more, perhaps, than it has counted.
+		const isUnchanged = this.#load(slotWords.bound) === 0 && seen === this.appended(lane);
+		// Asked last, since the slot may be handed on between any two of these. One whose slot is another's has died: nothing
+		// counts any more what it had committed before.
+		if (this.#ownsSlot()) return isUnchanged;
+		this.checkAlive();
+		return false;
 	}
 
 	/** The slot of a dead producer may have gone to another one. */
@@ -195,7 +210,7 @@ export class ProducerReader {
 }
 
 function findSlot(control: ControlFile, number: number): number | undefined {
-	const slots = control.load("slotsUsed");
+	const slots = control.slotsUsed;
 	for (let slot = 0; slot < slots; slot++) {
 		if (ownerOf(control, slot) === number) return slot;
 	}

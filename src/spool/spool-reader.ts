@@ -24,6 +24,8 @@ export interface SpoolReaderEvents {
 	readonly onDamage: (damage: Damage) => void;
 	/** `count` records of a producer's lane are missing before the record with this sequence. */
 	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
+	/** A word of the control file was wrong, and is right again. */
+	readonly onMended?: (what: string) => void;
 	/** The slot of a producer shows what no append stores. It is passed over like one that is stopped. */
 	readonly onSuspect?: (producer: number) => void;
 }
@@ -50,6 +52,8 @@ export class SpoolReader {
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
 	readonly #states: readonly ChainState[];
+	/** Whether there may be lanes that were read before and that the checkpoint does not name. */
+	readonly #isUncertain: boolean;
 	/** States of producers whose folder was removed, while a power failure may bring it back. */
 	readonly #retired: ChainState[] = [];
 	/** Highest number read, by lane. */
@@ -59,14 +63,25 @@ export class SpoolReader {
 	/** The horizon, while priority records below it may wait. */
 	#fixed: QueueNumber | undefined;
 	#lastHorizon: QueueNumber;
+	/** Where the counter stood too low: every number below this one was taken before it was raised. */
+	#raisedTo = 0;
 	#discoveredAt = -1;
 	#livenessAtMs = 0;
 	#settleAtMs = 0;
 
-	constructor(control: ControlFile, checkpoint: Checkpoint | undefined, events: SpoolReaderEvents) {
+	/** @param isUncertain Whether the checkpoint may be older than what was delivered. */
+	constructor(
+		control: ControlFile,
+		checkpoint: Checkpoint | undefined,
+		events: SpoolReaderEvents,
+		isUncertain: boolean = checkpoint === undefined,
+	) {
+		this.#isUncertain = isUncertain;
 		this.#control = control;
 		this.#events = events;
 		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
+		if (this.#lastHorizon > 0) this.#raiseCounter((this.#lastHorizon - 1) as QueueNumber);
+		if (control.raiseSlotsUsed()) events.onMended?.("slots that have an owner were not looked at");
 		this.#horizon = new Horizon(control, this.#lastHorizon, events.onSuspect);
 		this.#reserved = new ReservedSpace(control);
 		this.#states = checkpoint?.chains ?? [];
@@ -116,6 +131,7 @@ export class SpoolReader {
 		if (stopAt !== undefined) {
 			this.#lastHorizon = Math.min(this.#lastHorizon, liftQueueNumber(stopAt, this.#lastHorizon)) as QueueNumber;
 		}
+		this.#lastHorizon = Math.max(this.#lastHorizon, this.#raisedTo) as QueueNumber;
 		this.discover();
 		this.#fixed = this.#lastHorizon;
 		if (this.#readLane(0, this.#lastHorizon, visit) !== "end") return true;
@@ -265,7 +281,8 @@ export class SpoolReader {
 		if (opened === this.#discoveredAt) return;
 		for (const number of producerNumbers(this.#control.paths)) {
 			if (this.#producers.has(number)) continue;
-			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
+			const before = { states: this.#states, isUncertain: this.#isUncertain };
+			this.#producers.set(number, new ProducerReader(this.#control, number, before, this.#events.onDamage));
 		}
 		if (this.#discoveredAt === -1) {
 			// What a logman before this one retired.
@@ -291,7 +308,8 @@ export class SpoolReader {
 				const record = chain.peek(reference);
 				// The end of a batch that is replayed is not the end of its lane.
 				if (record === undefined && !chain.isLimited) producer.markExhausted(lane, appended);
-				return record !== undefined && record.queue < limit ? record : undefined;
+				if (record === undefined || record.queue < limit || record.queue < this.#raisedTo) return record;
+				return limit !== noLimit && this.#raiseCounter(record.queue) ? record : undefined;
 			};
 			const first = next();
 			if (first === undefined) continue;
@@ -310,6 +328,17 @@ export class SpoolReader {
 			merge.add(source);
 		}
 		return this.#visitAll(merge, lane, visit);
+	}
+
+	/**
+	 * A number that a record has was taken from the counter before the record could be read. Where the counter is not above
+	 * it, the counter is wrong, and nothing holds the record back. Returns whether that was so.
+	 */
+	#raiseCounter(taken: QueueNumber): boolean {
+		if (!this.#control.raiseCounter(taken)) return false;
+		this.#raisedTo = taken + 1;
+		this.#events.onMended?.("the counter of queue numbers stood below a number that was taken");
+		return true;
 	}
 
 	#visitAll(merge: Merge, lane: LaneIndex, visit: Visit): "more" | "stopped" | "end" {

@@ -160,7 +160,9 @@ export function readNote(path: string): string | undefined {
 function fullNumber(control: ControlSnapshot, checkpoint: Checkpoint | undefined): QueueNumber {
 	const low = control.word("nextNumber");
 	const seen = checkpoint?.horizon ?? 0;
-	return seen > 0 ? liftQueueNumber(low, queueNumber(seen)) : queueNumber(control.word("numberHigh") * 2 ** 32 + low);
+	return seen > 0
+		? liftQueueNumber(low, queueNumber(seen))
+		: queueNumber((control.word("numberHigh") % 2 ** 21) * 2 ** 32 + low);
 }
 
 /** What is known of all producers when one is looked at. */

@@ -9,7 +9,9 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLocked } from "../platform/file-lock.ts";
 import { lanes, laneIndex } from "../shared/lane.ts";
-import { checkpointSlots, readCheckpoint } from "./checkpoint.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import { controlWords } from "./control-layout.ts";
+import { lookAtCheckpoint } from "./checkpoint-damage.ts";
 import { type ControlSnapshot, readControl } from "./control-snapshot.ts";
 import { checkLane } from "./lane-check.ts";
 import { producerNumbers } from "./numbering.ts";
@@ -33,15 +35,14 @@ export interface SpoolReport {
 	readonly problems: readonly SpoolProblem[];
 }
 
-const betweenLooksMs = 100;
-
 /**
  * Looks through the spool at `cacheDir`; `undefined` where there is none. Blocks for as long as reading all segments
  * takes, twice where there is a problem.
  *
+ * @param betweenLooksMs Time between the two. None is needed where nobody uses the spool.
  * @throws the file system's own error for a folder that can't be read.
  */
-export function verifySpool(cacheDir: string): SpoolReport | undefined {
+export function verifySpool(cacheDir: string, betweenLooksMs = 100): SpoolReport | undefined {
 	const first = look(cacheDir);
 	if (first === undefined || first.problems.length === 0) return first;
 	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, betweenLooksMs);
@@ -100,25 +101,37 @@ function checkControl(paths: SpoolPaths, control: ControlSnapshot | undefined, p
 }
 
 function checkCheckpoint(paths: SpoolPaths, problems: SpoolProblem[]): number[] {
-	const slots = checkpointSlots(paths.checkpoint);
+	const { slots, problem } = lookAtCheckpoint(paths.checkpoint);
+	if (problem !== undefined) problems.push(unusableCheckpoint(paths, problem));
 	const generations = slots.flatMap(({ generation }) => generation ?? []);
-	for (const slot of slots) {
-		if (!slot.isDamaged) continue;
+	for (const { offset, isTorn, damage } of slots) {
+		if (!isTorn && damage === undefined) continue;
 		const other = generations[0];
 		problems.push({
 			kind: "checkpoint",
 			path: paths.checkpoint,
-			offset: slot.offset,
+			offset,
 			what: "this slot holds bytes that are no checkpoint",
 			meaning:
 				other === undefined
-					? "Neither slot counts: a logman that starts writes everything again that segments still hold."
+					? "Neither slot counts: a logman that starts goes on behind what the control file calls written, or, where that is lost as well, writes everything again that segments still hold."
 					: `The other slot (generation ${other}) counts: if this was the newer one, a logman that starts may write a batch again.`,
 			remedy:
 				"A running logman writes both slots anew with its next batches. Otherwise look for lines that came twice.",
 		});
 	}
 	return generations;
+}
+
+function unusableCheckpoint({ checkpoint }: SpoolPaths, what: string): SpoolProblem {
+	return {
+		kind: "checkpoint",
+		path: checkpoint,
+		offset: undefined,
+		what,
+		meaning: "No logman starts with it; producers go on, and what they log waits.",
+		remedy: `Move it away: mv '${checkpoint}' '${checkpoint}.aside'. The next logman goes on behind what the control file calls written.`,
+	};
 }
 
 function checkProducers(
@@ -147,8 +160,20 @@ function checkProducers(
 		if (existsSync(directory)) problems.push(...ofProducer);
 	}
 	checkNumbering(paths, lastNumbers, problems);
+	if (control?.hasWrongSlotCount === true) problems.push(wrongSlotCount(paths));
 	if (control?.problem === undefined) checkSlots(paths, control, new Set(numbers), problems);
 	return { producers: { living, dead: numbers.length - living }, segments, records };
+}
+
+function wrongSlotCount({ control }: SpoolPaths): SpoolProblem {
+	return {
+		kind: "slot",
+		path: control,
+		offset: controlWords.slotsUsed * 4,
+		what: "the count of slots is wrong: it leaves out some that have an owner, or there are not so many",
+		meaning: "A producer there may be passed over in the middle of an append: its line comes late. Nothing is lost.",
+		remedy: "The next logman that starts mends it. Was the control file restored from a copy?",
+	};
 }
 
 /** Of an earlier boot the counter may be older than the records: it is set above them when the file is renewed. */

@@ -19,6 +19,9 @@ export interface FoundAppend {
 	readonly writtenBytes: number;
 }
 
+const newline = 0x0a;
+/** So many lines from the end are looked for when an append is not to be found as a whole. */
+const maxLinesTried = 64;
 /** Most bytes looked through for an append that is not where it should be. */
 const maxSearchBytes = 64 * 1024 * 1024;
 
@@ -97,8 +100,35 @@ async function countWritten(path: string, before: FileState, sizeBytes: number, 
 	if (found.includes(bytes)) return bytes.length;
 	const atEnd = longestOverlap(found, bytes);
 	if (atEnd > 0) return atEnd;
+	// Where a record was damaged since, the bytes lack its line: they go on behind the last line that both have.
+	const behindLast = isSame ? endOfLastLine(found, bytes) : 0;
+	if (behindLast > 0) return behindLast;
 	// A half with theirs behind it: its whole lines count, and the line that is cut short is written again.
-	return common === 0 ? 0 : bytes.lastIndexOf(0x0a, common - 1) + 1;
+	return common === 0 ? 0 : bytes.lastIndexOf(newline, common - 1) + 1;
+}
+
+/** Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. */
+function endOfLastLine(found: Buffer, bytes: Buffer): number {
+	let end = found.length;
+	for (let tried = 0; tried < maxLinesTried && end > 0; tried++) {
+		// The very last one may be half a line.
+		const from = end < 2 ? 0 : found.lastIndexOf(newline, end - 2) + 1;
+		const behind = endOfOnly(found.subarray(from, end), bytes);
+		if (behind > 0) return behind;
+		end = from;
+	}
+	return 0;
+}
+
+/** Where a line ends in `bytes`; 0 where it is not in it, or more than once. */
+function endOfOnly(line: Buffer, bytes: Buffer): number {
+	let behind = 0;
+	for (let at = bytes.indexOf(line); at !== -1; at = bytes.indexOf(line, at + 1)) {
+		if (at > 0 && bytes[at - 1] !== newline) continue;
+		if (behind > 0) return 0;
+		behind = at + line.length;
+	}
+	return behind;
 }
 
 function countCommon(one: Buffer, other: Buffer): number {

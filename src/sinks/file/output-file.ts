@@ -187,7 +187,9 @@ export async function tailBefore(path: string, sizeBytes: number): Promise<numbe
 export async function readRange(path: string, from: number, to: number): Promise<Buffer> {
 	const fd = await openSoon(path, constants.O_RDONLY | constants.O_NONBLOCK);
 	try {
-		const bytes = Buffer.alloc(Math.max(0, to - from));
+		// What a damaged checkpoint asks for must not be allocated: there is no more than the file has.
+		const { size } = await fstatSoon(fd);
+		const bytes = Buffer.alloc(Math.max(0, Math.min(to, size) - from));
 		let filled = 0;
 		while (filled < bytes.length) {
 			const count = await readSoon(fd, bytes.subarray(filled), from + filled);
