@@ -10,6 +10,7 @@ import type { Damage } from "../spool/chain-reader.ts";
 import type { DamagedSlot } from "../spool/checkpoint-damage.ts";
 import type { Quarantine } from "../spool/quarantine.ts";
 import type { SpoolReaderEvents } from "../spool/spool-reader.ts";
+import type { GarbledWord } from "../spool/word-watch.ts";
 import type { ErrorLog } from "./error-log.ts";
 
 /** Damaged bytes of one segment. */
@@ -41,19 +42,6 @@ export class Damages implements SpoolReaderEvents {
 	constructor(quarantine: Quarantine, errors: ErrorLog) {
 		this.#quarantine = quarantine;
 		this.#errors = errors;
-	}
-
-	/**
-	 * Records of a batch that name no file that could be written, in one entry: with one for each, thousands of them would hold
-	 * up all others, and push each other out of quarantine.
-	 */
-	setAside(records: readonly string[]): void {
-		const reason = "its output is no absolute path";
-		this.#quarantine.keepBytes("records", Buffer.from(records.join("\n")), reason);
-		this.#errors.report({
-			what: "find the file of a record; it is in quarantine/",
-			error: new PylogError("PYLOG_SPOOL_DAMAGED", `A record is in quarantine/: ${reason}.`),
-		});
 	}
 
 	readonly onDamage = ({ path, offset, bytes, what }: Damage): void => {
@@ -105,6 +93,19 @@ export class Damages implements SpoolReaderEvents {
 			),
 		});
 	}
+
+	/** Values are told, and do not make another report: whoever writes garbage writes ever new one. */
+	readonly onGarbled = ({ word, producer, what, values }: GarbledWord): void => {
+		const whose = producer === undefined ? "of the control file" : `in the slot of producer ${producer}`;
+		this.#errors.report({
+			what: "believe what other processes store; it is believed no further than it can be",
+			error: new PylogError(
+				"PYLOG_SPOOL_DAMAGED",
+				`The word ${word} ${whose} holds what no Pylog writes: ${what}. Another program of this user writes there, or an older copy of the file was put in place.`,
+			),
+			message: values,
+		});
+	};
 
 	readonly onMended = (what: string): void => {
 		this.#errors.report({

@@ -5,6 +5,8 @@
  * its lines with one write; only the next checkpoint says that the batch is done. A death in between leaves enough to
  * find out, file by file, what was written (`findAppend`).
  *
+ * An output that is refused (a logman with roots) gets nothing: what is left of its lines goes to quarantine, and is done.
+ *
  * An output that fails is parked: what is left of its lines goes to its parked file, and the checkpoint is told first. So
  * is one that does not answer; whether its write has happened is in doubt then, and found out when it answers again
  * (`return-home.ts`).
@@ -12,7 +14,9 @@
 
 import { type FileSink, OtherFileError } from "../sinks/file/file-sink.ts";
 import { AppendError } from "../sinks/file/output-file.ts";
+import { isRefused } from "../sinks/file/output-paths.ts";
 import { StalledError } from "../sinks/file/slow-calls.ts";
+import type { PylogError } from "../shared/errors.ts";
 import type { OutputState } from "../spool/checkpoint.ts";
 import type { Batch } from "./batch.ts";
 import { dropLine } from "./drop-line.ts";
@@ -94,7 +98,8 @@ export class Delivery {
 			const rest = bytes.subarray(skippedBytes);
 			shipment.writtenBytes += (await this.#standing.countWritten(state, rest, others)).writtenBytes;
 		} catch (error) {
-			if (target === path) this.#putInDoubt(shipment, error);
+			if (isRefused(error)) this.#refuse(shipment, error);
+			else if (target === path) this.#putInDoubt(shipment, error);
 			else this.#standing.report({ what: "find out which lines are in their parked file", error, output: path });
 		}
 		return shipment;
@@ -121,7 +126,7 @@ export class Delivery {
 		this.#isAnnounced = true;
 	}
 
-	/** What the file is that the rest goes to: the output itself, or its parked file. `undefined`: there is no room. */
+	/** What the file is that the rest goes to: the output itself, or its parked file. `undefined`: there is no room, or it is refused. */
 	async #stateOf(shipment: Shipment): Promise<OutputState | undefined> {
 		const { path } = shipment;
 		if (this.#standing.parked.get(path) === undefined) {
@@ -130,6 +135,10 @@ export class Delivery {
 				if (file.endsInLine) await this.#breakLine(shipment);
 				return stateFor(shipment, path, file.state);
 			} catch (error) {
+				if (isRefused(error)) {
+					this.#refuse(shipment, error);
+					return undefined;
+				}
 				this.#park(shipment, error);
 			}
 		}
@@ -176,6 +185,10 @@ export class Delivery {
 				shipment.writtenBytes = bytes.length;
 			} catch (error) {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
+				if (isRefused(error)) {
+					this.#refuse(shipment, error);
+					continue;
+				}
 				if (error instanceof OtherFileError) {
 					await this.#announce();
 					continue;
@@ -198,6 +211,14 @@ export class Delivery {
 		const from = this.#standing.parked.park(state.path).sizeBytes;
 		const to = from + shipment.bytes.length - shipment.writtenBytes;
 		this.#standing.doubts.set(state.path, { ...state, skippedBytes: 0, parked: { from, to } });
+	}
+
+	/** Keeps in quarantine what is left: for an output that may not be written nothing waits. It counts as done. */
+	#refuse(shipment: Shipment, refusal: PylogError): void {
+		const rest = shipment.bytes.subarray(shipment.writtenBytes);
+		// An end for somebody's line is none of ours.
+		if (rest.length > 1) this.#standing.refusals.refuse(shipment.path, rest, refusal);
+		shipment.writtenBytes = shipment.bytes.length;
 	}
 
 	#park(shipment: Shipment, error: unknown): void {

@@ -28,7 +28,7 @@ export function confirmedSince(control: ControlFile, checkpoint: Checkpoint): Ch
 function writtenByProducer(control: ControlFile): ReadonlyMap<number, readonly [number, number]> {
 	const { words } = control.mapping;
 	const found = new Map<number, readonly [number, number]>();
-	for (let slot = 0; slot < control.slotsUsed; slot++) {
+	for (let slot = 0; slot < control.load("slotsUsed"); slot++) {
 		const start = control.slotWord(slot);
 		const owner = Atomics.load(words, start + slotWords.owner) >>> 0;
 		const at = start + slotWords.written;

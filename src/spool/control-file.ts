@@ -13,17 +13,18 @@ import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
+import { refusePlantedLinks } from "../platform/planted-links.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
+	clampWord,
 	controlBytes,
 	controlHeader,
 	controlMagic,
 	controlWords,
-	highBits,
 	slotBytes,
 	slotCount,
 	slotInBetween,
@@ -51,6 +52,8 @@ export class ControlFile {
 	readonly doorbell: Doorbell;
 	/** What was wrong with the file that this opening put into quarantine. */
 	readonly replaced: string | undefined;
+	/** The word never goes back, unless somebody else writes it. */
+	#mostSlotsUsed = 0;
 	readonly #inode: number;
 
 	private constructor(paths: SpoolPaths, fd: number, replaced: string | undefined) {
@@ -77,6 +80,7 @@ export class ControlFile {
 	}
 
 	static #open(paths: SpoolPaths): ControlFile {
+		refusePlantedLinks(paths.cacheDir);
 		const firstMade = ensureOwnedDirectory("spool.folder", paths.cacheDir);
 		refuseNetwork(paths.cacheDir);
 		if (firstMade !== undefined) syncNewFolders("spool.sync-new-folders", firstMade, paths.cacheDir);
@@ -108,9 +112,12 @@ export class ControlFile {
 		return lstatSync(this.paths.control, { throwIfNoEntry: false })?.ino === this.#inode;
 	}
 
-	/** A shared word, by its name in `controlWords`. */
+	/** A shared word, by its name in `controlWords`, within what it can mean. */
 	load(word: keyof typeof controlWords): number {
-		return Atomics.load(this.mapping.words, controlWords[word]) >>> 0;
+		const value = clampWord(word, Atomics.load(this.mapping.words, controlWords[word]) >>> 0);
+		if (word !== "slotsUsed") return value;
+		this.#mostSlotsUsed = Math.max(this.#mostSlotsUsed, value);
+		return this.#mostSlotsUsed;
 	}
 
 	store(word: keyof typeof controlWords, value: number): void {
@@ -124,36 +131,16 @@ export class ControlFile {
 
 	/** The full number the next record gets, as far as the high bits are known. */
 	counter(): QueueNumber {
-		return queueNumber((this.load("numberHigh") % highBits) * 2 ** 32 + this.load("nextNumber"));
-	}
-
-	/** Slots from here on have never been taken. Whatever the word says, there are no more than the file has. */
-	get slotsUsed(): number {
-		return Math.min(this.load("slotsUsed"), slotCount);
-	}
-
-	/**
-	 * Makes sure that no number is given which is not above `taken`. The counter stands there by itself, unless somebody put
-	 * an older copy of the file in place, or a disk its page. Returns whether it had to be raised.
-	 */
-	raiseCounter(taken: QueueNumber): boolean {
-		const { words } = this.mapping;
-		for (;;) {
-			const now = Atomics.load(words, controlWords.nextNumber);
-			// By the sign of their difference, as all counts of 32 bits.
-			const missing = ((taken % 2 ** 32) + 1 - now) | 0;
-			if (missing <= 0) return false;
-			if (Atomics.compareExchange(words, controlWords.nextNumber, now, (now + missing) | 0) === now) return true;
-		}
+		return queueNumber(this.load("numberHigh") * 2 ** 32 + this.load("nextNumber"));
 	}
 
 	/** Makes sure that all slots with an owner are looked at. Returns whether some were not. */
-	raiseSlotsUsed(): boolean {
+	recountSlots(): boolean {
 		const { words } = this.mapping;
 		let used = slotCount;
 		while (used > 0 && Atomics.load(words, this.slotWord(used - 1) + slotWords.owner) === 0) used -= 1;
-		const wasLow = this.slotsUsed < used;
-		if (wasLow) this.#raiseSlotsUsed(used);
+		const wasLow = this.load("slotsUsed") < used;
+		if (wasLow) this.raiseSlotsUsed(used);
 		return wasLow;
 	}
 
@@ -184,7 +171,7 @@ export class ControlFile {
 			announceStore("slot.claim");
 			if (Atomics.compareExchange(words, owner, 0, producer) !== 0) continue;
 			announceStore("slot.count");
-			this.#raiseSlotsUsed(slot + 1);
+			this.raiseSlotsUsed(slot + 1);
 			return slot;
 		}
 		return undefined;
@@ -239,6 +226,21 @@ export class ControlFile {
 		else Atomics.and(this.mapping.words, controlWords.closedLanes, ~bit);
 	}
 
+	/**
+	 * Sets the counter of queue numbers to `atLeast` (low 32 bits) where it is below: somebody has set it back, or put an older
+	 * copy of the file in place. Returns whether it was.
+	 */
+	raiseCounter(atLeast: number): boolean {
+		const { words } = this.mapping;
+		for (;;) {
+			const now = Atomics.load(words, controlWords.nextNumber);
+			// By the sign of their difference, as all counts of 32 bits.
+			if (((atLeast - now) | 0) <= 0) return false;
+			announceStore("control.raise-number");
+			if (Atomics.compareExchange(words, controlWords.nextNumber, now, atLeast | 0) === now) return true;
+		}
+	}
+
 	close(): void {
 		this.mapping.unmap();
 	}
@@ -252,7 +254,8 @@ export class ControlFile {
 		return true;
 	}
 
-	#raiseSlotsUsed(atLeast: number): void {
+	/** Notes that so many slots have been taken: whoever reads them must not stop before. */
+	raiseSlotsUsed(atLeast: number): void {
 		const words = this.mapping.words;
 		for (;;) {
 			const now = Atomics.load(words, controlWords.slotsUsed);

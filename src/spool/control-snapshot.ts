@@ -9,6 +9,7 @@ import { closeSync, readSync } from "node:fs";
 import { bootId } from "../platform/machine.ts";
 import { findControlProblem } from "./control-header.ts";
 import {
+	clampWord,
 	controlBytes,
 	controlHeader,
 	controlWords,
@@ -65,7 +66,7 @@ export function readControl(path: string): ControlSnapshot | undefined {
 		isOfThisBoot,
 		slots: isOfThisBoot ? readSlots(bytes) : [],
 		hasWrongSlotCount: isOfThisBoot && bytes.readUInt32LE(controlWords.slotsUsed * 4) !== countTaken(bytes),
-		word: (name) => bytes.readUInt32LE(controlWords[name] * 4),
+		word: (name) => clampWord(name, bytes.readUInt32LE(controlWords[name] * 4)),
 	};
 }
 

@@ -93,7 +93,7 @@ export class Horizon {
 		const nowMs = this.#time.nowMs();
 		const counter = this.#counter();
 		let horizon = counter;
-		const slots = control.slotsUsed;
+		const slots = control.load("slotsUsed");
 		const words = control.mapping.words;
 		this.#isHeldUp = false;
 		for (let slot = 0; slot < slots; slot++) {

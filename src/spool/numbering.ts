@@ -53,9 +53,11 @@ export function segmentKib(paths: SpoolPaths): number {
 	return kib;
 }
 
-/** Numbers of all producers that have a folder, in rising order. */
+/** Numbers of all producers that have a folder, in rising order. A link to one is none. */
 export function producerNumbers(paths: SpoolPaths): readonly number[] {
-	return readdirSync(paths.producers)
+	return readdirSync(paths.producers, { withFileTypes: true })
+		.filter((entry) => !entry.isSymbolicLink())
+		.map(({ name }) => name)
 		.filter((name) => /^[1-9]\d{0,9}$/.test(name) && Number(name) < 2 ** 32)
 		.map(Number)
 		.sort((a, b) => a - b);

@@ -12,6 +12,7 @@ export interface SpoolPaths {
 	readonly syncedCheckpoint: string;
 	readonly producers: string;
 	readonly inbox: string;
+	readonly taken: string;
 	readonly parked: string;
 	readonly quarantine: string;
 	readonly errorLog: string;
@@ -27,6 +28,7 @@ export function spoolPaths(cacheDir: string): SpoolPaths {
 		syncedCheckpoint: join(cacheDir, "checkpoint.synced"),
 		producers: join(cacheDir, "producers"),
 		inbox: join(cacheDir, "inbox"),
+		taken: join(cacheDir, "inbox.taken"),
 		parked: join(cacheDir, "parked"),
 		quarantine: join(cacheDir, "quarantine"),
 		errorLog: join(cacheDir, "pylog_error.log"),

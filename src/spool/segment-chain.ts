@@ -236,7 +236,9 @@ export class SegmentChain {
 	}
 
 	#isFree(segment: Segment): boolean {
-		return segment !== this.#current && segment !== this.#prepared && segment.index < this.#freeBelow;
+		// What lies ahead of the current segment can't have been read: somebody else has written there.
+		const freeBelow = this.#freeBelow <= this.#index ? this.#freeBelow : 0;
+		return segment !== this.#current && segment !== this.#prepared && segment.index < freeBelow;
 	}
 
 	/** The largest free segment with room; it must not be much larger than what is asked for by then. */

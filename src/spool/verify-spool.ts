@@ -15,10 +15,11 @@ import { lookAtCheckpoint } from "./checkpoint-damage.ts";
 import { type ControlSnapshot, readControl } from "./control-snapshot.ts";
 import { checkLane } from "./lane-check.ts";
 import { producerNumbers } from "./numbering.ts";
+import { findPlanted } from "./planted-paths.ts";
 import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./paths.ts";
 import { Quarantine } from "./quarantine.ts";
 import { problemIdentity, type SpoolProblem } from "./spool-problem.ts";
-import { listParked, type ParkedStatus, readNote } from "./spool-status.ts";
+import { isFolder, listParked, type ParkedStatus, readNote } from "./spool-status.ts";
 
 /** What `pylog verify --json` prints: keys are stable over minor versions. */
 export interface SpoolReport {
@@ -58,8 +59,11 @@ function look(cacheDir: string): SpoolReport | undefined {
 	if (control === undefined && !existsSync(paths.producers)) return undefined;
 	const problems: SpoolProblem[] = [];
 	checkOwner(paths, problems);
-	checkControl(paths, control, problems);
-	const checkpoints = checkCheckpoint(paths, problems);
+	const planted = findPlanted(paths);
+	problems.push(...planted);
+	const isPlanted = (path: string): boolean => planted.some((problem) => problem.path === path);
+	if (!isPlanted(paths.control)) checkControl(paths, control, problems);
+	const checkpoints = isPlanted(paths.checkpoint) ? [] : checkCheckpoint(paths, problems);
 	const producers = checkProducers(paths, control, problems);
 	const parked = checkParked(paths, problems);
 	const quarantine = new Quarantine(paths.quarantine)
@@ -139,7 +143,7 @@ function checkProducers(
 	control: ControlSnapshot | undefined,
 	problems: SpoolProblem[],
 ): Pick<SpoolReport, "producers" | "segments" | "records"> {
-	const numbers = existsSync(paths.producers) ? producerNumbers(paths) : [];
+	const numbers = isFolder(paths.producers) ? producerNumbers(paths) : [];
 	const slots = new Map(control?.slots.map((slot) => [slot.producer, slot]));
 	const checkpoint = (): ReturnType<typeof readCheckpoint> => readCheckpoint(paths.checkpoint);
 	const lastNumbers: number[] = [];
@@ -214,7 +218,7 @@ function checkSlots(
 function checkParked(paths: SpoolPaths, problems: SpoolProblem[]): readonly ParkedStatus[] {
 	const broughtBack = readCheckpoint(paths.checkpoint)?.parked ?? {};
 	const parked = listParked(paths.parked, broughtBack);
-	const names = existsSync(paths.parked) ? readdirSync(paths.parked) : [];
+	const names = isFolder(paths.parked) ? readdirSync(paths.parked) : [];
 	for (const name of names.filter((each) => each.endsWith(".log"))) {
 		const path = join(paths.parked, name);
 		const output = readNote(path.replace(/log$/, "json"));

@@ -102,7 +102,7 @@ describe("something else in the place of", () => {
 			renameSync(path, join(directory, "elsewhere"));
 			put(path);
 			const { problems, isChangedByVerify } = await examineRefused();
-			expect(problems).toEqual(["checkpoint"]);
+			expect(problems).toEqual(["unsafe"]);
 			expect(isChangedByVerify).toBe(false);
 			rmSync(path, { recursive: true });
 			await examine();
@@ -117,7 +117,7 @@ describe("something else in the place of", () => {
 			const path = join(cacheDir, "control");
 			renameSync(path, join(directory, "elsewhere"));
 			put(path);
-			expect((await examineRefused()).problems).toEqual(["control"]);
+			expect((await examineRefused()).problems).toEqual(["unsafe"]);
 			rmSync(path, { recursive: true });
 			await runner.examine();
 			expect(messages()).toEqual(["sound"]);
@@ -352,7 +352,7 @@ describe("a segment with right checksums", () => {
 		const control = ControlFile.open(cacheDir);
 		expect(control.load("nextNumber")).toBeGreaterThan(3_000_000);
 		control.close();
-		expect(readFileSync(join(cacheDir, "pylog_error.log"), "utf8")).toContain("counter of queue numbers stood below");
+		expect(readFileSync(join(cacheDir, "pylog_error.log"), "utf8")).toContain("below a number that was taken");
 	});
 
 	test("with times, offsets and levels that no clock has makes lines that are valid", async () => {

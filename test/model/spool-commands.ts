@@ -231,7 +231,7 @@ export class StopInAppend extends OfProducer {
 export class HandOn extends SpoolCommand {
 	act(model: SpoolModel, { control }: SpoolUnderTest): void {
 		for (const number of model.dead) {
-			for (let slot = 0; slot < control.slotsUsed; slot++) {
+			for (let slot = 0; slot < control.load("slotsUsed"); slot++) {
 				const owner = control.mapping.words[control.slotWord(slot) + slotWords.owner];
 				if (owner !== number) continue;
 				expect(control.passSlot(slot, number, 0)).toBe(true);

@@ -344,7 +344,7 @@ test("parked lines and what is in quarantine are told as content; a parked file 
 	await drain();
 	const report = verify();
 	expect(report.parked).toMatchObject([{ output, bytes: 24 }]);
-	expect(report.quarantine).toMatchObject([{ bytes: 15, reason: "its output is no absolute path" }]);
+	expect(report.quarantine).toMatchObject([{ reason: "its output is no absolute path: relative.log", bytes: 16 }]);
 	expect(problemsOf(report)).toEqual(["definition"]);
 	const parked = report.parked[0]?.file ?? "";
 	unlinkSync(parked.replace(/log$/, "json"));

@@ -9,6 +9,7 @@
 import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { type BeforeAppend, findAppend, type FoundAppend } from "./find-append.ts";
 import { type FileIdentity, type FileState, OutputFile } from "./output-file.ts";
+import { type OutputPaths, outputPaths } from "./output-paths.ts";
 import { type AfterFailedSync, type FailedSync, OutputSyncs } from "./output-syncs.ts";
 import type { WrittenChunk } from "./rewrite-chunks.ts";
 import { type Patience, SlowCalls, StalledError } from "./slow-calls.ts";
@@ -21,6 +22,8 @@ export interface FileSinkOptions {
 	readonly syncStallMs?: number;
 	/** Memory for bytes that are not synced, for all files together. @default 33554432 */
 	readonly maxTailBytes?: number;
+	/** Directories; nothing that is not below one of them is opened: PYLOG_OUTPUT_REFUSED. @default any file */
+	readonly roots?: readonly string[] | undefined;
 	/** Does what can be done about bytes that could not be synced. */
 	readonly onFailedSync: (failed: FailedSync) => Promise<AfterFailedSync>;
 }
@@ -42,6 +45,7 @@ export class FileSink {
 	readonly #leaving = new Set<OutputFile>();
 	readonly #calls = new SlowCalls();
 	readonly #syncs: OutputSyncs;
+	readonly #paths: OutputPaths;
 	readonly #patience: Patience;
 	readonly #syncPatience: Patience;
 
@@ -49,11 +53,14 @@ export class FileSink {
 		stallMs = 3000,
 		syncStallMs = 10_000,
 		maxTailBytes = 32 * 1024 * 1024,
+		roots,
 		onFailedSync,
 	}: FileSinkOptions) {
 		this.#patience = { limitMs: stallMs, afterStallMs: Math.min(stallMs, afterStallMs) };
 		this.#syncPatience = { limitMs: syncStallMs };
-		this.#syncs = new OutputSyncs(this.#calls, { patience: this.#syncPatience, maxTailBytes, onFailedSync });
+		this.#paths = outputPaths(roots);
+		const options = { patience: this.#syncPatience, maxTailBytes, paths: this.#paths, onFailedSync };
+		this.#syncs = new OutputSyncs(this.#calls, options);
 	}
 
 	/** Descriptors held. */
@@ -168,7 +175,7 @@ export class FileSink {
 
 	/** How much of an append that was tried before is in its file; see `findAppend`. */
 	find(path: string, before: BeforeAppend, bytes: Buffer, outputs: ReadonlySet<string>): Promise<FoundAppend> {
-		return this.#calls.within(path, this.#syncPatience, () => findAppend(path, before, bytes, outputs));
+		return this.#calls.within(path, this.#syncPatience, () => findAppend(path, before, bytes, outputs, this.#paths));
 	}
 
 	/** Bytes of a file as `chunks` tell of them: from memory, or from the file where they are still what they were. */
@@ -203,7 +210,7 @@ export class FileSink {
 		const closeLate = (work: Promise<OutputFile>): void => {
 			void work.then((late) => this.#close(late)).catch(() => undefined);
 		};
-		const file = await this.#calls.within(path, this.#patience, () => OutputFile.open(path), closeLate);
+		const file = await this.#calls.within(path, this.#patience, () => OutputFile.open(path, this.#paths), closeLate);
 		this.#open.set(path, file);
 		this.#syncs.markNew(file.newIn, path);
 		return file;

@@ -6,11 +6,12 @@
  */
 
 import type { Stats } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
 import { isInCopy, rotatedNames } from "./find-copy.ts";
 import { type FileIdentity, type FileState, readRange, tailBefore } from "./output-file.ts";
+import { anyPath, type OutputPaths } from "./output-paths.ts";
 
 export interface FoundAppend {
 	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
@@ -22,6 +23,12 @@ export interface FoundAppend {
 const newline = 0x0a;
 /** So many lines from the end are looked for when an append is not to be found as a whole. */
 const maxLinesTried = 64;
+
+interface FoundFile {
+	readonly path: string;
+	readonly sizeBytes: number;
+}
+
 /** Most bytes looked through for an append that is not where it should be. */
 const maxSearchBytes = 64 * 1024 * 1024;
 
@@ -37,23 +44,23 @@ export async function findAppend(
 	before: BeforeAppend,
 	bytes: Buffer,
 	outputs: ReadonlySet<string> = new Set(),
+	paths: OutputPaths = anyPath,
 ): Promise<FoundAppend> {
-	const stats = await statIfThere(path).catch((problem: Error) => problem);
+	const stats = await statIfThere(path, paths).catch((problem: Error) => problem);
 	// What can't be looked at may be found under another name all the same.
 	const known = stats instanceof Error ? undefined : stats;
 	if (known !== undefined && !known.isFile() && !known.isDirectory()) return { path, writtenBytes: 0 };
 	const isHere = known?.isFile() === true && known.ino === before.inode && known.dev === before.device;
 	// Rotated by somebody else: the file goes on under another name.
-	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before);
+	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before, paths);
 	if (file !== undefined) {
-		const writtenBytes = await countWritten(file.path, before, file.sizeBytes, bytes);
+		const writtenBytes = await countWritten(file, before, bytes, paths);
 		if (writtenBytes > 0) return { path: file.path, writtenBytes };
 	}
 	// Gone, cut, or empty as it was before.
-	const mayBeCopied =
-		file === undefined || before.sizeBytes === 0 || !(await isAsBefore(file.path, before, file.sizeBytes));
+	const mayBeCopied = file === undefined || before.sizeBytes === 0 || !(await isAsBefore(file, before, paths));
 	const { atMs } = before;
-	if (mayBeCopied && atMs !== undefined && (await isInCopy(path, before, bytes, { atMs, outputs }))) {
+	if (mayBeCopied && atMs !== undefined && (await isInCopy(path, before, bytes, { atMs, outputs, paths }))) {
 		return { path, writtenBytes: bytes.length };
 	}
 	if (stats instanceof Error) throw stats;
@@ -64,36 +71,37 @@ export async function findAppend(
 export async function findByInode(
 	path: string,
 	{ device, inode }: FileIdentity,
-): Promise<{ readonly path: string; readonly sizeBytes: number } | undefined> {
+	paths: OutputPaths = anyPath,
+): Promise<FoundFile | undefined> {
 	const folder = dirname(path);
 	const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
 	for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
-		const stats = await stat(candidate).catch(() => undefined);
+		const stats = await paths.look(candidate).catch(() => undefined);
 		if (stats?.ino === inode && stats.dev === device && stats.isFile())
 			return { path: candidate, sizeBytes: stats.size };
 	}
 	return undefined;
 }
 
-async function statIfThere(path: string): Promise<Stats | undefined> {
+async function statIfThere(path: string, paths: OutputPaths): Promise<Stats | undefined> {
 	try {
-		return await stat(path);
+		return await paths.look(path);
 	} catch (error) {
-		const code = systemCode(error);
-		if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+		if (systemCode(error) === "ENOTDIR") return undefined;
 		throw error;
 	}
 }
 
-async function isAsBefore(path: string, before: FileState, sizeBytes: number): Promise<boolean> {
-	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes)) === before.tail;
+async function isAsBefore({ path, sizeBytes }: FoundFile, before: FileState, paths: OutputPaths): Promise<boolean> {
+	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes, paths)) === before.tail;
 }
 
-async function countWritten(path: string, before: FileState, sizeBytes: number, bytes: Buffer): Promise<number> {
-	const isSame = await isAsBefore(path, before, sizeBytes);
+async function countWritten(file: FoundFile, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<number> {
+	const { path, sizeBytes } = file;
+	const isSame = await isAsBefore(file, before, paths);
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
-	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes));
+	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), paths);
 	const common = isSame ? countCommon(found, bytes) : 0;
 	if (common === found.length || common === bytes.length) return common;
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.

@@ -7,11 +7,12 @@
  * so much.
  */
 
-import { opendir, readFile, stat } from "node:fs/promises";
+import { opendir } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { promisify } from "node:util";
 import { crc32, gunzip } from "node:zlib";
 import { type FileState, readRange, tailBefore, tailBytes } from "./output-file.ts";
+import type { OutputPaths } from "./output-paths.ts";
 
 const unpack = promisify(gunzip);
 
@@ -30,16 +31,17 @@ export interface Tried {
 	readonly atMs: number;
 	/** Files that are no copies: lines go to them as well. */
 	readonly outputs: ReadonlySet<string>;
+	readonly paths: OutputPaths;
 }
 
 /** Whether a copy of the file at `path` has all the bytes behind what the file was before. */
 export async function isInCopy(path: string, before: FileState, bytes: Buffer, tried: Tried): Promise<boolean> {
 	const copies = await youngCopies(path, tried);
 	for (const { path: copy, sizeBytes } of copies.filter((each) => !each.isPacked).slice(0, maxPlain)) {
-		if (await hasBytes(copy, sizeBytes, before, bytes).catch(() => false)) return true;
+		if (await hasBytes({ path: copy, sizeBytes }, before, bytes, tried.paths).catch(() => false)) return true;
 	}
-	for (const { path: copy } of copies.filter((each) => each.isPacked).slice(0, maxPacked)) {
-		if (await hasPackedBytes(copy, before, bytes).catch(() => false)) return true;
+	for (const { path: copy, sizeBytes } of copies.filter((each) => each.isPacked).slice(0, maxPacked)) {
+		if (await hasPackedBytes({ path: copy, sizeBytes }, before, bytes, tried.paths).catch(() => false)) return true;
 	}
 	return false;
 }
@@ -52,11 +54,11 @@ interface Copy {
 }
 
 /** The youngest first. */
-async function youngCopies(path: string, { atMs, outputs }: Tried): Promise<readonly Copy[]> {
+async function youngCopies(path: string, { atMs, outputs, paths }: Tried): Promise<readonly Copy[]> {
 	const copies: Copy[] = [];
 	for (const candidate of await rotatedNames(path)) {
 		if (candidate === path || outputs.has(candidate)) continue;
-		const stats = await stat(candidate).catch(() => undefined);
+		const stats = await paths.look(candidate).catch(() => undefined);
 		if (stats?.isFile() !== true || stats.mtimeMs < atMs - clockSlackMs) continue;
 		const { size: sizeBytes, mtimeMs: changedAtMs } = stats;
 		copies.push({ path: candidate, isPacked: candidate.endsWith(".gz"), sizeBytes, changedAtMs });
@@ -92,17 +94,22 @@ async function entriesOf(folder: string): Promise<AsyncIterable<{ name: string; 
 	return opendir(folder).catch(async function* () {});
 }
 
-async function hasBytes(copy: string, sizeBytes: number, before: FileState, bytes: Buffer): Promise<boolean> {
+type Placed = Pick<Copy, "path" | "sizeBytes">;
+
+async function hasBytes(copy: Placed, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
+	const { path, sizeBytes } = copy;
 	const { sizeBytes: from, tail } = before;
-	if (sizeBytes < from + bytes.length || (await tailBefore(copy, from)) !== tail) return false;
+	if (sizeBytes < from + bytes.length || (await tailBefore(path, from, paths)) !== tail) return false;
 	// Others may have written there, too.
-	return (await readRange(copy, from, Math.min(sizeBytes, from + maxUnpackedBytes))).includes(bytes);
+	return (await readRange(path, from, Math.min(sizeBytes, from + maxUnpackedBytes), paths)).includes(bytes);
 }
 
-async function hasPackedBytes(copy: string, { sizeBytes, tail }: FileState, bytes: Buffer): Promise<boolean> {
-	const { size } = await stat(copy);
-	if (size > maxUnpackedBytes) return false;
-	const text = await unpack(await readFile(copy), { maxOutputLength: maxUnpackedBytes });
+async function hasPackedBytes(copy: Placed, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
+	const { sizeBytes, tail } = before;
+	if (copy.sizeBytes > maxUnpackedBytes) return false;
+	const text = await unpack(await readRange(copy.path, 0, copy.sizeBytes, paths), {
+		maxOutputLength: maxUnpackedBytes,
+	});
 	const isSame =
 		text.length >= sizeBytes && crc32(text.subarray(Math.max(0, sizeBytes - tailBytes), sizeBytes)) === tail;
 	return isSame && text.subarray(sizeBytes).includes(bytes);

@@ -8,12 +8,10 @@
  */
 
 import { constants, read, type Stats } from "node:fs";
-import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { appendSoon, createSoon, makeFoldersSoon, syncDataSoon } from "../../platform/durable-file.ts";
-import { closeSoon, fstatSoon, openSoon } from "../../platform/file-calls.ts";
-import { systemCode } from "../../shared/errors.ts";
+import { appendSoon, syncDataSoon } from "../../platform/durable-file.ts";
+import { closeSoon, fstatSoon } from "../../platform/file-calls.ts";
+import { anyPath, type OpenedOutput, type OutputPaths } from "./output-paths.ts";
 
 /** Which file it is, whatever its name. */
 export interface FileIdentity {
@@ -41,14 +39,13 @@ export class AppendError extends Error {
 }
 
 export const tailBytes = 64;
-const fileMode = 0o640;
-const folderMode = 0o750;
 
 export class OutputFile {
 	readonly path: string;
 	/** Folders that got a new name when the file was made: the file is only safe when they are on disk as well. */
 	readonly newIn: readonly string[];
 	readonly #fd: number;
+	readonly #paths: OutputPaths;
 	#device = 0;
 	#inode = 0;
 	#sizeBytes = 0;
@@ -60,15 +57,16 @@ export class OutputFile {
 	#calls = 0;
 	#onIdle: (() => void) | undefined;
 
-	private constructor(path: string, { fd, newIn }: Opened) {
+	private constructor(path: string, { fd, newIn }: OpenedOutput, paths: OutputPaths) {
 		this.path = path;
+		this.#paths = paths;
 		this.#fd = fd;
 		this.newIn = newIn;
 	}
 
-	/** @throws the file system's error, when the file can't be opened or made. */
-	static async open(path: string): Promise<OutputFile> {
-		const file = new OutputFile(path, await openForAppending(path));
+	/** @throws the file system's error, when the file can't be opened or made; PYLOG_OUTPUT_REFUSED. */
+	static async open(path: string, paths: OutputPaths = anyPath): Promise<OutputFile> {
+		const file = new OutputFile(path, await paths.openToAppend(path), paths);
 		try {
 			await file.#note(await fstatSoon(file.#fd));
 			return file;
@@ -142,10 +140,7 @@ export class OutputFile {
 	}
 
 	async #refresh(): Promise<boolean> {
-		const stats = await stat(this.path).catch((error: unknown) => {
-			if (systemCode(error) === "ENOENT") return undefined;
-			throw error;
-		});
+		const stats = await this.#paths.look(this.path);
 		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) return false;
 		if (this.#isRegular && stats.size !== this.#sizeBytes) await this.#note(stats);
 		return true;
@@ -168,7 +163,7 @@ export class OutputFile {
 		this.#isRegular = stats.isFile();
 		this.#sizeBytes = this.#isRegular ? stats.size : 0;
 		const from = Math.max(0, this.#sizeBytes - tailBytes);
-		this.#tail = this.#isRegular ? await readRange(this.path, from, this.#sizeBytes) : Buffer.alloc(0);
+		this.#tail = this.#isRegular ? await readRange(this.path, from, this.#sizeBytes, this.#paths) : Buffer.alloc(0);
 	}
 
 	#noteAppended(bytes: Uint8Array): void {
@@ -179,13 +174,13 @@ export class OutputFile {
 }
 
 /** CRC-32 of the last bytes before `sizeBytes` of a file, as in {@link FileState}. */
-export async function tailBefore(path: string, sizeBytes: number): Promise<number> {
-	return crc32(await readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes));
+export async function tailBefore(path: string, sizeBytes: number, paths: OutputPaths = anyPath): Promise<number> {
+	return crc32(await readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes, paths));
 }
 
 /** The bytes of a file from `from` to `to`, fewer where it ends before. */
-export async function readRange(path: string, from: number, to: number): Promise<Buffer> {
-	const fd = await openSoon(path, constants.O_RDONLY | constants.O_NONBLOCK);
+export async function readRange(path: string, from: number, to: number, paths: OutputPaths = anyPath): Promise<Buffer> {
+	const fd = await paths.open(path, constants.O_RDONLY);
 	try {
 		// What a damaged checkpoint asks for must not be allocated: there is no more than the file has.
 		const { size } = await fstatSoon(fd);
@@ -206,36 +201,4 @@ function readSoon(fd: number, into: Buffer, position: number): Promise<number> {
 	return new Promise((resolve, reject) => {
 		read(fd, into, 0, into.length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
 	});
-}
-
-interface Opened {
-	readonly fd: number;
-	readonly newIn: readonly string[];
-}
-
-/** Never waits: a FIFO without a reader is an error, not a stop. */
-async function openForAppending(path: string): Promise<Opened> {
-	const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
-	try {
-		return { fd: await openSoon(path, flags), newIn: [] };
-	} catch (error) {
-		if (systemCode(error) !== "ENOENT") throw error;
-	}
-	try {
-		return { fd: await createSoon("output.create", path, flags, fileMode), newIn: [dirname(path)] };
-	} catch (error) {
-		if (systemCode(error) !== "ENOENT") throw error;
-	}
-	const folder = dirname(path);
-	const first = await makeFoldersSoon("output.folder", folder, folderMode);
-	return { fd: await createSoon("output.create-in-folder", path, flags, fileMode), newIn: foldersUpTo(folder, first) };
-}
-
-/** `folder`, and those above it up to the one that `first`, which was made, is in. */
-function foldersUpTo(folder: string, first: string | undefined): string[] {
-	const folders = [folder];
-	for (let each = folder; first !== undefined && each.length >= first.length; each = dirname(each)) {
-		folders.push(dirname(each));
-	}
-	return folders;
 }

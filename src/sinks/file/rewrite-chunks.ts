@@ -6,9 +6,10 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { appendSoon, syncDataSoon, writeWholeSoon } from "../../platform/durable-file.ts";
-import { closeSoon, fstatSoon, openSoon } from "../../platform/file-calls.ts";
+import { closeSoon, fstatSoon } from "../../platform/file-calls.ts";
 import { findByInode } from "./find-append.ts";
 import { type FileIdentity, readRange } from "./output-file.ts";
+import type { OutputPaths } from "./output-paths.ts";
 import { syncNames } from "./sync-names.ts";
 
 export interface WrittenChunk {
@@ -20,14 +21,23 @@ export interface WrittenChunk {
  * Brings the chunks of a file to the disk, wherever the file is by now. Where somebody removed the file,
  * its lines are gone by his will, and nothing is to be done.
  *
- * @throws what the file system says; then it may be tried again
+ * @throws what the file system says; then it may be tried again. PYLOG_OUTPUT_REFUSED for a file that may not be written.
  */
-export async function rewriteChunks(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
-	const there = await findByInode(path, file);
-	if (there === undefined) return;
-	const fd = await openSoon(there.path, constants.O_WRONLY | constants.O_NONBLOCK);
+export async function rewriteChunks(
+	path: string,
+	file: FileIdentity,
+	chunks: readonly WrittenChunk[],
+	paths: OutputPaths,
+): Promise<void> {
+	const there = await findByInode(path, file, paths);
+	if (there === undefined) {
+		// One that is refused is not found, and not removed either.
+		await paths.look(path);
+		return;
+	}
+	const fd = await paths.open(there.path, constants.O_WRONLY);
 	try {
-		for (const chunk of chunks) await rewrite(fd, there.path, chunk);
+		for (const chunk of chunks) await rewrite(fd, there.path, chunk, paths);
 		await syncDataSoon("output.sync-rewritten", fd);
 	} finally {
 		await closeSoon(fd);
@@ -35,12 +45,13 @@ export async function rewriteChunks(path: string, file: FileIdentity, chunks: re
 	await syncNames(dirname(there.path));
 }
 
-async function rewrite(fd: number, path: string, { offset, bytes }: WrittenChunk): Promise<void> {
+async function rewrite(fd: number, path: string, chunk: WrittenChunk, paths: OutputPaths): Promise<void> {
+	const { offset, bytes } = chunk;
 	const { size } = await fstatSoon(fd);
 	// What can't be read is as lost as what reads as zeros.
-	const found = await readRange(path, offset, offset + bytes.length).catch(() => Buffer.alloc(0));
+	const found = await readRange(path, offset, offset + bytes.length, paths).catch(() => Buffer.alloc(0));
 	if (size >= offset && isOursOrLost(found, bytes)) await writeWholeSoon("output.rewrite", fd, bytes, offset);
-	else if (!(await isElsewhere(path, size, bytes))) await appendAgain(path, bytes);
+	else if (!(await isElsewhere(path, size, bytes, paths))) await appendAgain(path, bytes, paths);
 }
 
 /** Whether each byte is the one that was written, or zero: pages that never reached the disk read as zeros. */
@@ -51,12 +62,12 @@ function isOursOrLost(found: Buffer, bytes: Buffer): boolean {
 const maxSearchBytes = 64 * 1024 * 1024;
 
 /** Somebody else wrote to the file as well, or cut it: the lines may stand at another place, where they are theirs. */
-async function isElsewhere(path: string, sizeBytes: number, bytes: Buffer): Promise<boolean> {
-	return (await readRange(path, Math.max(0, sizeBytes - maxSearchBytes), sizeBytes)).includes(bytes);
+async function isElsewhere(path: string, sizeBytes: number, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
+	return (await readRange(path, Math.max(0, sizeBytes - maxSearchBytes), sizeBytes, paths)).includes(bytes);
 }
 
-async function appendAgain(path: string, bytes: Buffer): Promise<void> {
-	const fd = await openSoon(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+async function appendAgain(path: string, bytes: Buffer, paths: OutputPaths): Promise<void> {
+	const fd = await paths.open(path, constants.O_WRONLY | constants.O_APPEND);
 	try {
 		for (let written = 0; written < bytes.length; ) {
 			written += await appendSoon("output.append-again", fd, bytes.subarray(written));
