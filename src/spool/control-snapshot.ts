@@ -19,6 +19,7 @@ import {
 	slotWords,
 } from "./control-layout.ts";
 import { openRegularFile } from "./regular-file.ts";
+import { type ImpossibleWord, impossibleWords } from "./word-limits.ts";
 
 /** A producer's slot. Counts are the low 32 bits; where there are two, the priority lane's comes first. */
 export interface SlotSnapshot {
@@ -41,8 +42,10 @@ export interface ControlSnapshot {
 	readonly createdMs: number;
 	readonly isOfThisBoot: boolean;
 	readonly slots: readonly SlotSnapshot[];
-	/** Whether there is an owner in a slot that the file calls never taken, or it claims more slots than there are. */
+	/** Whether there is an owner in a slot that the file calls never taken. */
 	readonly hasWrongSlotCount: boolean;
+	/** Shared words that hold what nobody of ours writes. */
+	readonly impossibleWords: readonly ImpossibleWord[];
 	/** A shared word, by its name in `controlWords`. */
 	word(name: keyof typeof controlWords): number;
 }
@@ -65,7 +68,8 @@ export function readControl(path: string): ControlSnapshot | undefined {
 		createdMs: bytes.readDoubleLE(controlHeader.createdMs),
 		isOfThisBoot,
 		slots: isOfThisBoot ? readSlots(bytes) : [],
-		hasWrongSlotCount: isOfThisBoot && bytes.readUInt32LE(controlWords.slotsUsed * 4) !== countTaken(bytes),
+		hasWrongSlotCount: isOfThisBoot && bytes.readUInt32LE(controlWords.slotsUsed * 4) < countTaken(bytes),
+		impossibleWords: isOfThisBoot ? impossibleWords((name) => bytes.readUInt32LE(controlWords[name] * 4)) : [],
 		word: (name) => clampWord(name, bytes.readUInt32LE(controlWords[name] * 4)),
 	};
 }

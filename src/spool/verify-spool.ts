@@ -20,6 +20,7 @@ import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./pat
 import { Quarantine } from "./quarantine.ts";
 import { problemIdentity, type SpoolProblem } from "./spool-problem.ts";
 import { isFolder, listParked, type ParkedStatus, readNote } from "./spool-status.ts";
+import type { ImpossibleWord } from "./word-limits.ts";
 
 /** What `pylog verify --json` prints: keys are stable over minor versions. */
 export interface SpoolReport {
@@ -165,6 +166,7 @@ function checkProducers(
 	}
 	checkNumbering(paths, lastNumbers, problems);
 	if (control?.hasWrongSlotCount === true) problems.push(wrongSlotCount(paths));
+	problems.push(...(control?.impossibleWords ?? []).map((word) => impossibleWord(paths, word)));
 	if (control?.problem === undefined) checkSlots(paths, control, new Set(numbers), problems);
 	return { producers: { living, dead: numbers.length - living }, segments, records };
 }
@@ -174,9 +176,21 @@ function wrongSlotCount({ control }: SpoolPaths): SpoolProblem {
 		kind: "slot",
 		path: control,
 		offset: controlWords.slotsUsed * 4,
-		what: "the count of slots is wrong: it leaves out some that have an owner, or there are not so many",
+		what: "the count of slots is wrong: it leaves out some that have an owner",
 		meaning: "A producer there may be passed over in the middle of an append: its line comes late. Nothing is lost.",
 		remedy: "The next logman that starts mends it. Was the control file restored from a copy?",
+	};
+}
+
+function impossibleWord({ control }: SpoolPaths, { word, found, limit }: ImpossibleWord): SpoolProblem {
+	return {
+		kind: "word",
+		path: control,
+		offset: controlWords[word] * 4,
+		what: `the word ${word} holds what no Pylog writes (${found}): ${limit}`,
+		meaning:
+			"It is believed no further than it can be. Another program of this user writes there, or the disk is at fault.",
+		remedy: "A running logman brings it back, and tells so in pylog_error.log.",
 	};
 }
 

@@ -9,9 +9,10 @@
 import { lstatSync } from "node:fs";
 import { announceStore } from "../platform/step.ts";
 import type { ControlFile } from "./control-file.ts";
-import { controlWords, highBits, slotCount } from "./control-layout.ts";
+import { controlWords } from "./control-layout.ts";
 import { producerNumbers, segmentFiles } from "./numbering.ts";
 import { producerDirectory } from "./paths.ts";
+import { type ImpossibleWord, impossibleWords } from "./word-limits.ts";
 
 /** A shared word that holds what cannot be. */
 export interface GarbledWord {
@@ -32,9 +33,6 @@ const suspectKib = 128 * 1024;
 /** So much is on its way between a segment and its count, at most. */
 const toleratedKib = 64 * 1024;
 
-/** Words that are 0 or 1. */
-const switches = ["sleeping", "flushWanted", "stopWanted", "telling"] as const;
-
 export class WordWatch {
 	readonly #control: ControlFile;
 	readonly #onGarbled: (garbled: GarbledWord) => void;
@@ -51,15 +49,7 @@ export class WordWatch {
 	look(): void {
 		this.#checkNumber();
 		this.#checkSlotsUsed();
-		for (const word of switches) {
-			const found = this.#raw(word);
-			if (found > 1) this.#bringBack(word, "it is 0 or 1", found, word === "sleeping" ? 0 : 1);
-		}
-		const closed = this.#raw("closedLanes");
-		if (closed > 3) this.#bringBack("closedLanes", "it has two bits", closed, closed & 3);
-		if (this.#raw("numberHigh") >= highBits) {
-			this.#tell("numberHigh", "queue numbers have 53 bits", this.#raw("numberHigh"));
-		}
+		for (const impossible of impossibleWords((word) => this.#raw(word))) this.#bringBack(impossible);
 		this.#checkReserved();
 	}
 
@@ -80,10 +70,8 @@ export class WordWatch {
 
 	#checkSlotsUsed(): void {
 		const used = this.#raw("slotsUsed");
-		// Not to the slots that have an owner: one that is being taken now may have found the word large enough.
-		if (used > slotCount) this.#bringBack("slotsUsed", `there are ${slotCount} slots`, used, slotCount);
 		// The most that anybody here has seen, not only this look, which is seldom.
-		else if (used < this.#control.load("slotsUsed")) this.#tell("slotsUsed", "it never goes back", used);
+		if (used < this.#control.load("slotsUsed")) this.#tell("slotsUsed", "it never goes back", used);
 	}
 
 	/** A sum that is wrong makes producers drop records, or takes the limit away. */
@@ -111,9 +99,8 @@ export class WordWatch {
 		return Math.min(Math.ceil(bytes / 1024), 0x7fff_ffff);
 	}
 
-	/** Tells of a word and stores what it can only mean: whoever looks is awake, and what was asked for stays so. */
-	#bringBack(word: keyof typeof controlWords, what: string, found: number, meant: number): void {
-		this.#tell(word, what, found);
+	#bringBack({ word, found, limit, meant }: ImpossibleWord): void {
+		this.#tell(word, limit, found);
 		announceStore("control.bring-back");
 		Atomics.compareExchange(this.#control.mapping.words, controlWords[word], found | 0, meant);
 	}
