@@ -4,6 +4,7 @@
  * and what they were about counts as brought back when they have ended.
  */
 
+import { OtherFileError } from "../sinks/file/file-sink.ts";
 import { AppendError, readRange } from "../sinks/file/output-file.ts";
 import { isRefused } from "../sinks/file/output-paths.ts";
 import { StalledError } from "../sinks/file/slow-calls.ts";
@@ -116,12 +117,13 @@ export class ReturnHome {
 		if (doubt === undefined) return false;
 		const { from, to } = doubt.parked;
 		const bytes = await readRange(parked.file, from, to);
-		const { writtenBytes, path } = await this.#standing.countWritten(doubt, bytes);
+		const { writtenBytes, path, offset } = await this.#standing.countWritten(doubt, bytes);
 		if (writtenBytes === 0) {
 			doubts.delete(parked.path);
 			return false;
 		}
-		outputs.noteAppended(path, doubt, bytes.subarray(0, writtenBytes));
+		// In a copy of the file it is the business of whoever made that.
+		if (offset !== undefined) outputs.noteAppended(path, doubt, offset, bytes.subarray(0, writtenBytes));
 		this.#bringToDisk(parked, path, from + writtenBytes, false);
 		return true;
 	}
@@ -145,6 +147,7 @@ export class ReturnHome {
 			if (error instanceof StalledError && error.isUnderWay) throw error;
 			const writtenBytes = error instanceof AppendError ? error.writtenBytes : 0;
 			if (writtenBytes === 0) doubts.delete(path);
+			if (error instanceof OtherFileError) return true;
 			if (writtenBytes === 0) throw error;
 			this.#bringToDisk(parked, path, from + writtenBytes, true);
 			parked.retry.soon(nowMs, soonMs);

@@ -4,7 +4,9 @@
  */
 
 import type { FileSink } from "../sinks/file/file-sink.ts";
+import type { FoundAppend } from "../sinks/file/find-append.ts";
 import { AppendError } from "../sinks/file/output-file.ts";
+import { UnsettledError } from "../sinks/file/packing.ts";
 import type { CheckpointFile, OutputState } from "../spool/checkpoint.ts";
 import type { SpoolReader } from "../spool/spool-reader.ts";
 import type { Refusals } from "./refusals.ts";
@@ -90,23 +92,20 @@ export class Standing {
 	 * @param others Files that lines go to, beside those that are open or parked.
 	 * @throws StalledError when the file does not answer; what the file system says when it can't be read
 	 */
-	async countWritten(
-		state: OutputState,
-		bytes: Buffer,
-		others: Iterable<string> = [],
-	): Promise<{ readonly writtenBytes: number; readonly path: string }> {
+	async countWritten(state: OutputState, bytes: Buffer, others: Iterable<string> = []): Promise<FoundAppend> {
 		const { path, target } = state;
 		const sink = path === target ? this.outputs : this.aside;
 		const outputs = new Set([...others, ...this.outputs.openPaths(), ...this.parked.paths()]);
-		const { writtenBytes, path: found } = await sink.find(target, state, bytes, outputs);
-		if (found === target || writtenBytes === bytes.length) return { writtenBytes, path: found };
+		const whole = await sink.find(target, state, bytes, outputs);
+		const { writtenBytes, path: found } = whole;
+		if (found === target || writtenBytes === bytes.length) return whole;
 		// Half a batch in a file that was renamed since: the other half belongs there, too.
 		try {
 			await sink.append(found, bytes.subarray(writtenBytes));
-			return { writtenBytes: bytes.length, path: found };
+			return { ...whole, writtenBytes: bytes.length };
 		} catch (error) {
 			if (!(error instanceof AppendError)) throw error;
-			return { writtenBytes: writtenBytes + error.writtenBytes, path: found };
+			return { ...whole, writtenBytes: writtenBytes + error.writtenBytes };
 		}
 	}
 
@@ -115,6 +114,8 @@ export class Standing {
 	}
 
 	reportUnwritable(output: string, error: unknown, message?: string): void {
+		// Somebody is compressing it: nothing is wrong.
+		if (error instanceof UnsettledError) return;
 		this.report({
 			what: "write lines to their file; they wait in parked/",
 			error: error instanceof AppendError ? error.cause : error,

@@ -1,6 +1,6 @@
 /** One log file that the real logrotate turns over, and what has become of it then. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { temporaryDirectory } from "../temporary-directory.ts";
@@ -51,8 +51,20 @@ export class LogRotation {
 				name.startsWith("app.log") && name !== "app.log" ? join(folder, name) : [],
 			),
 		);
-		return [...rotated.toSorted((a, b) => ageOf(b) - ageOf(a)).map(unpacked), this.path];
+		const numbered = rotated.filter((file) => !isBackup(file)).toSorted((a, b) => ageOf(b) - ageOf(a));
+		return [...rotated.filter(isBackup).reduce(insertByTime, numbered).map(unpacked), this.path];
 	}
+}
+
+/** What logrotate makes of a file that somebody made before it could, where it had moved one away. */
+export function isBackup(file: string): boolean {
+	return file.endsWith(".backup");
+}
+
+function insertByTime(files: readonly string[], file: string): string[] {
+	const { mtimeMs } = statSync(file);
+	const later = files.findIndex((each) => statSync(each).mtimeMs > mtimeMs);
+	return later === -1 ? [...files, file] : files.toSpliced(later, 0, file);
 }
 
 /** Greater for older ones: the number at the end of `app.log.<number>`, or of `app.log-<seconds>`, which grow. */

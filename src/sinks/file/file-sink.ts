@@ -8,9 +8,11 @@
 
 import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { type BeforeAppend, findAppend, type FoundAppend } from "./find-append.ts";
-import { type FileIdentity, type FileState, OutputFile } from "./output-file.ts";
+import { MadeAgain } from "./made-again.ts";
+import { AppendError, type FileIdentity, OutputFile, type Place } from "./output-file.ts";
 import { type OutputPaths, outputPaths } from "./output-paths.ts";
 import { type AfterFailedSync, type FailedSync, OutputSyncs } from "./output-syncs.ts";
+import { UnsettledError } from "./packing.ts";
 import type { WrittenChunk } from "./rewrite-chunks.ts";
 import { type Patience, SlowCalls, StalledError } from "./slow-calls.ts";
 import type { TailChunk } from "./unsynced-tail.ts";
@@ -36,6 +38,9 @@ export class OtherFileError extends Error {
 const maxOpenFiles = 128;
 /** Files that are no longer at their path, and are kept open until they are synced. */
 const maxLeaving = 16;
+/** How long it is waited for somebody who compresses a file that was just written, and how often it is looked. */
+const settleMs = 100;
+const settleStepMs = 5;
 /** How long a file may take that did not answer lately. */
 const afterStallMs = 250;
 
@@ -44,6 +49,7 @@ export class FileSink {
 	readonly #open = new Map<string, OutputFile>();
 	readonly #leaving = new Set<OutputFile>();
 	readonly #calls = new SlowCalls();
+	readonly #madeAgain = new MadeAgain();
 	readonly #syncs: OutputSyncs;
 	readonly #paths: OutputPaths;
 	readonly #patience: Patience;
@@ -126,9 +132,13 @@ export class FileSink {
 			else await this.#leave(known);
 			throw error;
 		}
-		if (isSame) this.#open.set(path, known);
-		else await this.#leave(known);
-		return isSame ? known : this.#openFile(path);
+		if (isSame) {
+			this.#open.set(path, known);
+			return known;
+		}
+		await this.#leave(known);
+		await this.#calls.within(path, this.#patience, () => this.#madeAgain.wait(path));
+		return this.#openFile(path);
 	}
 
 	/**
@@ -136,7 +146,7 @@ export class FileSink {
 	 *
 	 * @param wanted Which file that must be, where {@link FileSink.file} has told of it.
 	 * @throws AppendError with the bytes that are in the file; {@link StalledError} when that can't be known yet;
-	 *   {@link OtherFileError}, and then nothing is written.
+	 *   {@link OtherFileError}, and then nothing is written, or it is gone with the file.
 	 */
 	async append(path: string, bytes: Uint8Array, wanted?: FileIdentity): Promise<void> {
 		const file = this.#open.get(path) ?? (await this.#openFile(path));
@@ -147,22 +157,23 @@ export class FileSink {
 		// A copy: the caller uses its memory again, and a write that is late reads it at any time.
 		const copy = Buffer.from(bytes);
 		try {
-			await this.#calls.within(path, this.#patience, () => file.append(copy));
-			if (isRegular) this.#syncs.note(path, state, copy, file);
+			const atMs = Date.now();
+			const { places, isAtPath } = await this.#calls.within(path, this.#patience, () => file.append(copy));
+			if (!isAtPath && !(await this.#stays(file, { ...state, atMs }, copy)))
+				throw new OtherFileError(`${path} is gone`);
+			if (isRegular) this.#note(file, state, copy, places);
 		} catch (error) {
 			if (error instanceof StalledError) {
 				this.#open.delete(path);
 				this.#close(file);
-			} else if (isRegular) {
-				this.#syncs.note(path, state, copy.subarray(0, file.state.sizeBytes - state.sizeBytes), file);
-			}
+			} else if (isRegular && error instanceof AppendError) this.#note(file, state, copy, error.places);
 			throw error;
 		}
 	}
 
-	/** Notes bytes that are in the file by a call that came late. */
-	noteAppended(path: string, state: FileState, bytes: Buffer): void {
-		this.#syncs.note(path, state, bytes);
+	/** Notes bytes that are in the file, at `offset`, by a call that came late. */
+	noteAppended(path: string, file: FileIdentity, offset: number, bytes: Buffer): void {
+		this.#syncs.note(path, file, offset, bytes);
 	}
 
 	/**
@@ -199,6 +210,39 @@ export class FileSink {
 	close(): void {
 		for (const file of [...this.#open.values(), ...this.#leaving]) this.#close(file);
 		this.#open.clear();
+	}
+
+	/**
+	 * Whether bytes stay in a file that somebody renamed or removed while they were written.
+	 *
+	 * @throws StalledError when that can't be known yet
+	 */
+	async #stays(file: OutputFile, before: BeforeAppend, bytes: Buffer): Promise<boolean> {
+		const { path } = file;
+		const outputs = new Set(this.openPaths());
+		for (let leftMs = settleMs; ; leftMs -= settleStepMs) {
+			try {
+				return await this.#calls.within(path, this.#patience, async () => {
+					const { writtenBytes } = await findAppend(path, before, bytes, outputs, this.#paths).catch(
+						notFoundUnlessUnsettled,
+					);
+					// One that was moved out of sight has its lines all the same.
+					return writtenBytes === bytes.length || file.hasName();
+				});
+			} catch (error) {
+				// The write itself was made.
+				if (!(error instanceof UnsettledError)) throw new StalledError(String(error), true);
+				if (leftMs <= 0) throw error;
+				await new Promise((resolve) => setTimeout(resolve, settleStepMs));
+			}
+		}
+	}
+
+	#note(file: OutputFile, identity: FileIdentity, bytes: Buffer, places: readonly Place[]): void {
+		let at = 0;
+		for (const { offset, length } of places) {
+			this.#syncs.note(file.path, identity, offset, bytes.subarray(at, (at += length)), file);
+		}
 	}
 
 	async #openFile(path: string): Promise<OutputFile> {
@@ -244,4 +288,9 @@ export class FileSink {
 			}
 		});
 	}
+}
+
+function notFoundUnlessUnsettled(error: unknown): Pick<FoundAppend, "writtenBytes"> {
+	if (error instanceof UnsettledError) throw error;
+	return { writtenBytes: 0 };
 }

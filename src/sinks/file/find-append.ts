@@ -10,14 +10,17 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
 import { isInCopy, rotatedNames } from "./find-copy.ts";
-import { type FileIdentity, type FileState, readRange, tailBefore } from "./output-file.ts";
+import { type FileIdentity, type FileState, maxMoves, MovedError, readRange, tailBefore } from "./output-file.ts";
 import { anyPath, type OutputPaths } from "./output-paths.ts";
+import { isBeingPacked, UnsettledError } from "./packing.ts";
 
 export interface FoundAppend {
 	/** The file that has the bytes, or should get them: another name of it, when it was renamed. */
 	readonly path: string;
 	/** How many of the bytes are in it, from their start. */
 	readonly writtenBytes: number;
+	/** Where in it they are. */
+	readonly offset?: number;
 }
 
 const newline = 0x0a;
@@ -29,6 +32,8 @@ interface FoundFile {
 	readonly sizeBytes: number;
 }
 
+/** Looks at names until it counts as gone. */
+const maxLooks = 50_000;
 /** Most bytes looked through for an append that is not where it should be. */
 const maxSearchBytes = 64 * 1024 * 1024;
 
@@ -36,6 +41,7 @@ const maxSearchBytes = 64 * 1024 * 1024;
 export type BeforeAppend = FileState & { readonly atMs?: number };
 
 /**
+ * @throws UnsettledError when that can't be known yet; the file system's error
  * @param before What the file was before the append was tried.
  * @param outputs Files that are no copies of this one: lines go to them as well.
  */
@@ -46,6 +52,23 @@ export async function findAppend(
 	outputs: ReadonlySet<string> = new Set(),
 	paths: OutputPaths = anyPath,
 ): Promise<FoundAppend> {
+	for (let left = maxMoves; ; left--) {
+		try {
+			return await lookForAppend(path, before, bytes, outputs, paths);
+		} catch (error) {
+			if (!(error instanceof MovedError) || left === 0) throw error;
+		}
+	}
+}
+
+/** @throws MovedError when the file was renamed meanwhile */
+async function lookForAppend(
+	path: string,
+	before: BeforeAppend,
+	bytes: Buffer,
+	outputs: ReadonlySet<string>,
+	paths: OutputPaths,
+): Promise<FoundAppend> {
 	const stats = await statIfThere(path, paths).catch((problem: Error) => problem);
 	// What can't be looked at may be found under another name all the same.
 	const known = stats instanceof Error ? undefined : stats;
@@ -54,8 +77,11 @@ export async function findAppend(
 	// Rotated by somebody else: the file goes on under another name.
 	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before, paths);
 	if (file !== undefined) {
-		const writtenBytes = await countWritten(file, before, bytes, paths);
-		if (writtenBytes > 0) return { path: file.path, writtenBytes };
+		const found = await findWritten(file, before, bytes, paths);
+		if (found.writtenBytes > 0) {
+			if (file.path !== path) await checkStays(file.path, before, paths);
+			return { path: file.path, ...found };
+		}
 	}
 	// Gone, cut, or empty as it was before.
 	const mayBeCopied = file === undefined || before.sizeBytes === 0 || !(await isAsBefore(file, before, paths));
@@ -67,18 +93,30 @@ export async function findAppend(
 	return { path, writtenBytes: 0 };
 }
 
-/** The file at `path`, or in its folder, or with a similar name in a folder there, that has this inode; and its size. */
+/**
+ * The file at `path`, or in its folder, or with a similar name in a folder there, that has this inode; and its size. One that
+ * is renamed meanwhile is found all the same.
+ */
 export async function findByInode(
 	path: string,
 	{ device, inode }: FileIdentity,
 	paths: OutputPaths = anyPath,
 ): Promise<FoundFile | undefined> {
 	const folder = dirname(path);
-	const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
-	for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
-		const stats = await paths.look(candidate).catch(() => undefined);
-		if (stats?.ino === inode && stats.dev === device && stats.isFile())
-			return { path: candidate, sizeBytes: stats.size };
+	let seenBefore: string | undefined;
+	for (let left = maxLooks; left > 0; ) {
+		const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
+		let seen = "";
+		for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
+			left -= 1;
+			const stats = await paths.look(candidate).catch(() => undefined);
+			if (stats?.ino === inode && stats.dev === device && stats.isFile())
+				return { path: candidate, sizeBytes: stats.size };
+			seen += `${candidate}\0${stats?.dev}\0${stats?.ino}\0`;
+		}
+		// Where names have changed it may have gone from one that was not looked at yet to one that was.
+		if (seen === seenBefore) return undefined;
+		seenBefore = seen;
 	}
 	return undefined;
 }
@@ -93,26 +131,40 @@ async function statIfThere(path: string, paths: OutputPaths): Promise<Stats | un
 }
 
 async function isAsBefore({ path, sizeBytes }: FoundFile, before: FileState, paths: OutputPaths): Promise<boolean> {
-	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes, paths)) === before.tail;
+	if (sizeBytes < before.sizeBytes) return false;
+	return (await tailBefore(path, before.sizeBytes, { paths, wanted: before })) === before.tail;
 }
 
-async function countWritten(file: FoundFile, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<number> {
+/** @throws UnsettledError where the file may be gone in a moment; MovedError where it is */
+async function checkStays(renamed: string, before: FileIdentity, paths: OutputPaths): Promise<void> {
+	if (await isBeingPacked(renamed)) throw new UnsettledError(renamed);
+	const stats = await statIfThere(renamed, paths);
+	if (stats?.ino !== before.inode || stats.dev !== before.device) throw new MovedError(renamed);
+}
+
+async function findWritten(
+	file: FoundFile,
+	before: FileState,
+	bytes: Buffer,
+	paths: OutputPaths,
+): Promise<{ readonly writtenBytes: number; readonly offset: number }> {
 	const { path, sizeBytes } = file;
 	const isSame = await isAsBefore(file, before, paths);
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
-	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), paths);
+	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), { paths, wanted: before });
 	const common = isSame ? countCommon(found, bytes) : 0;
-	if (common === found.length || common === bytes.length) return common;
+	if (common === found.length || common === bytes.length) return { writtenBytes: common, offset: from };
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.
-	if (found.includes(bytes)) return bytes.length;
+	const at = found.indexOf(bytes);
+	if (at !== -1) return { writtenBytes: bytes.length, offset: from + at };
 	const atEnd = longestOverlap(found, bytes);
-	if (atEnd > 0) return atEnd;
+	if (atEnd > 0) return { writtenBytes: atEnd, offset: from + found.length - atEnd };
 	// Where a record was damaged since, the bytes lack its line: they go on behind the last line that both have.
 	const behindLast = isSame ? endOfLastLine(found, bytes) : 0;
-	if (behindLast > 0) return behindLast;
+	if (behindLast > 0) return { writtenBytes: behindLast, offset: from };
 	// A half with theirs behind it: its whole lines count, and the line that is cut short is written again.
-	return common === 0 ? 0 : bytes.lastIndexOf(newline, common - 1) + 1;
+	return { writtenBytes: common === 0 ? 0 : bytes.lastIndexOf(newline, common - 1) + 1, offset: from };
 }
 
 /** Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. */

@@ -7,14 +7,13 @@
  * so much.
  */
 
+import { constants, createReadStream } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { promisify } from "node:util";
-import { crc32, gunzip } from "node:zlib";
+import { pipeline } from "node:stream/promises";
+import { crc32, createGunzip } from "node:zlib";
 import { type FileState, readRange, tailBefore, tailBytes } from "./output-file.ts";
 import type { OutputPaths } from "./output-paths.ts";
-
-const unpack = promisify(gunzip);
 
 /** Time stamps of files come from a clock that ticks less often. */
 const clockSlackMs = 100;
@@ -24,6 +23,8 @@ const maxFolders = 64;
 /** Copies looked into, the youngest first. */
 const maxPlain = 16;
 const maxPacked = 4;
+const maxPackedBytes = 64 * 1024 * 1024;
+/** Behind what the file was before. */
 const maxUnpackedBytes = 64 * 1024 * 1024;
 
 export interface Tried {
@@ -37,11 +38,11 @@ export interface Tried {
 /** Whether a copy of the file at `path` has all the bytes behind what the file was before. */
 export async function isInCopy(path: string, before: FileState, bytes: Buffer, tried: Tried): Promise<boolean> {
 	const copies = await youngCopies(path, tried);
-	for (const { path: copy, sizeBytes } of copies.filter((each) => !each.isPacked).slice(0, maxPlain)) {
-		if (await hasBytes({ path: copy, sizeBytes }, before, bytes, tried.paths).catch(() => false)) return true;
+	for (const copy of copies.filter((each) => !each.isPacked).slice(0, maxPlain)) {
+		if (await hasBytes(copy, before, bytes, tried.paths).catch(() => false)) return true;
 	}
-	for (const { path: copy, sizeBytes } of copies.filter((each) => each.isPacked).slice(0, maxPacked)) {
-		if (await hasPackedBytes({ path: copy, sizeBytes }, before, bytes, tried.paths).catch(() => false)) return true;
+	for (const copy of copies.filter((each) => each.isPacked).slice(0, maxPacked)) {
+		if (await hasPackedBytes(copy, before, bytes, tried.paths).catch(() => false)) return true;
 	}
 	return false;
 }
@@ -59,9 +60,12 @@ async function youngCopies(path: string, { atMs, outputs, paths }: Tried): Promi
 	for (const candidate of await rotatedNames(path)) {
 		if (candidate === path || outputs.has(candidate)) continue;
 		const stats = await paths.look(candidate).catch(() => undefined);
-		if (stats?.isFile() !== true || stats.mtimeMs < atMs - clockSlackMs) continue;
-		const { size: sizeBytes, mtimeMs: changedAtMs } = stats;
-		copies.push({ path: candidate, isPacked: candidate.endsWith(".gz"), sizeBytes, changedAtMs });
+		if (stats?.isFile() !== true) continue;
+		const isPacked = candidate.endsWith(".gz");
+		// logrotate gives a compressed one the time at which the file was last written before.
+		const changedAtMs = isPacked ? Math.max(stats.mtimeMs, stats.ctimeMs) : stats.mtimeMs;
+		if (changedAtMs < atMs - clockSlackMs) continue;
+		copies.push({ path: candidate, isPacked, sizeBytes: stats.size, changedAtMs });
 	}
 	return copies.toSorted((one, other) => other.changedAtMs - one.changedAtMs);
 }
@@ -99,18 +103,26 @@ type Placed = Pick<Copy, "path" | "sizeBytes">;
 async function hasBytes(copy: Placed, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
 	const { path, sizeBytes } = copy;
 	const { sizeBytes: from, tail } = before;
-	if (sizeBytes < from + bytes.length || (await tailBefore(path, from, paths)) !== tail) return false;
+	if (sizeBytes < from + bytes.length || (await tailBefore(path, from, { paths })) !== tail) return false;
 	// Others may have written there, too.
-	return (await readRange(path, from, Math.min(sizeBytes, from + maxUnpackedBytes), paths)).includes(bytes);
+	return (await readRange(path, from, Math.min(sizeBytes, from + maxUnpackedBytes), { paths })).includes(bytes);
 }
 
 async function hasPackedBytes(copy: Placed, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
+	if (copy.sizeBytes > maxPackedBytes) return false;
 	const { sizeBytes, tail } = before;
-	if (copy.sizeBytes > maxUnpackedBytes) return false;
-	const text = await unpack(await readRange(copy.path, 0, copy.sizeBytes, paths), {
-		maxOutputLength: maxUnpackedBytes,
+	const from = Math.max(0, sizeBytes - tailBytes);
+	const kept: Buffer[] = [];
+	const packed = createReadStream(copy.path, { fd: await paths.open(copy.path, constants.O_RDONLY) });
+	await pipeline(packed, createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
+		let at = 0;
+		for await (const chunk of unpacked) {
+			if (at + chunk.length > from) kept.push(chunk.subarray(Math.max(0, from - at)));
+			at += chunk.length;
+			if (at - from > maxUnpackedBytes) throw new Error(`${copy.path} has too much behind byte ${from}`);
+		}
 	});
-	const isSame =
-		text.length >= sizeBytes && crc32(text.subarray(Math.max(0, sizeBytes - tailBytes), sizeBytes)) === tail;
-	return isSame && text.subarray(sizeBytes).includes(bytes);
+	const end = Buffer.concat(kept);
+	const isSame = crc32(end.subarray(0, sizeBytes - from)) === tail;
+	return isSame && end.subarray(sizeBytes - from).includes(bytes);
 }

@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { findByInode } from "./find-append.ts";
-import { type FileIdentity, type FileState, type OutputFile, readRange } from "./output-file.ts";
+import { type FileIdentity, type OutputFile, readRange } from "./output-file.ts";
 import { isRefused, type OutputPaths } from "./output-paths.ts";
 import { rewriteChunks, type WrittenChunk } from "./rewrite-chunks.ts";
 import { type Patience, type SlowCalls, threads } from "./slow-calls.ts";
@@ -93,17 +93,17 @@ export class OutputSyncs {
 		for (const folder of [...folders, ...mayBe]) this.#newIn.set(folder, undefined);
 	}
 
-	/** Notes bytes that are in a file. They must not change any more. */
-	note(path: string, state: FileState, bytes: Buffer, file?: OutputFile): void {
+	/** Notes bytes that are in a file, at `offset`. They must not change any more. */
+	note(path: string, identity: FileIdentity, offset: number, bytes: Buffer, file?: OutputFile): void {
 		if (bytes.length === 0) return;
-		const key = keyOf(path, state);
+		const key = keyOf(path, identity);
 		let tail = this.#tails.get(key);
 		if (tail === undefined) {
-			tail = new UnsyncedTail(path, state, { budget: this.#budget, isWhole: true });
+			tail = new UnsyncedTail(path, identity, { budget: this.#budget, isWhole: true });
 			this.#tails.set(key, tail);
 		}
 		tail.file = file ?? tail.file;
-		if (file !== undefined || !tail.has(state.sizeBytes)) tail.add(state.sizeBytes, bytes);
+		if (file !== undefined || !tail.has(offset)) tail.add(offset, bytes);
 	}
 
 	/** Whether something that went to `path` is not known to be on disk. */
@@ -137,7 +137,7 @@ export class OutputSyncs {
 		for (const chunk of chunks) {
 			const { offset, length } = chunk;
 			const read = (): Promise<Buffer> =>
-				readRange(path, offset, offset + length, this.#options.paths).catch((error: unknown) => {
+				readRange(path, offset, offset + length, { paths: this.#options.paths }).catch((error: unknown) => {
 					throw isRefused(error) ? new LostBytesError(path, offset, length) : error;
 				});
 			const bytes = chunk.bytes ?? (await this.#calls.within(path, this.#options.patience, read));

@@ -8,9 +8,11 @@ import { dirname } from "node:path";
 import { appendSoon, syncDataSoon, writeWholeSoon } from "../../platform/durable-file.ts";
 import { closeSoon, fstatSoon } from "../../platform/file-calls.ts";
 import { findByInode } from "./find-append.ts";
-import { type FileIdentity, readRange } from "./output-file.ts";
+import { type FileIdentity, maxMoves, MovedError, openSame, readOpen } from "./output-file.ts";
 import type { OutputPaths } from "./output-paths.ts";
 import { syncNames } from "./sync-names.ts";
+
+const maxSearchBytes = 64 * 1024 * 1024;
 
 export interface WrittenChunk {
 	readonly offset: number;
@@ -29,29 +31,54 @@ export async function rewriteChunks(
 	chunks: readonly WrittenChunk[],
 	paths: OutputPaths,
 ): Promise<void> {
-	const there = await findByInode(path, file, paths);
-	if (there === undefined) {
-		// One that is refused is not found, and not removed either.
-		await paths.look(path);
-		return;
+	for (let left = maxMoves; ; left--) {
+		const there = await findByInode(path, file, paths);
+		if (there === undefined) {
+			// One that is refused is not found, and not removed either.
+			await paths.look(path);
+			return;
+		}
+		try {
+			return await rewriteAll(there.path, file, chunks, paths);
+		} catch (error) {
+			if (!(error instanceof MovedError) || left === 0) throw error;
+		}
 	}
-	const fd = await paths.open(there.path, constants.O_WRONLY);
+}
+
+/** @throws MovedError when the file has another name by now; then nothing is written that has to be taken back */
+async function rewriteAll(
+	path: string,
+	file: FileIdentity,
+	chunks: readonly WrittenChunk[],
+	paths: OutputPaths,
+): Promise<void> {
+	const fd = await openSame(path, constants.O_RDWR, file, paths);
 	try {
-		for (const chunk of chunks) await rewrite(fd, there.path, chunk, paths);
+		for (const chunk of chunks) {
+			const offset = await placeOf(fd, chunk);
+			if (offset === undefined) await appendAgain(path, file, chunk.bytes, paths);
+			else await writeWholeSoon("output.rewrite", fd, chunk.bytes, offset);
+		}
 		await syncDataSoon("output.sync-rewritten", fd);
 	} finally {
 		await closeSoon(fd);
 	}
-	await syncNames(dirname(there.path));
+	await syncNames(dirname(path));
 }
 
-async function rewrite(fd: number, path: string, chunk: WrittenChunk, paths: OutputPaths): Promise<void> {
-	const { offset, bytes } = chunk;
+/**
+ * Where the bytes are to be: their place, or another one where they are found, for somebody else may have cut the file.
+ * What is found is written again all the same: it may be in memory only, and no sync would bring it to the disk.
+ */
+async function placeOf(fd: number, { offset, bytes }: WrittenChunk): Promise<number | undefined> {
 	const { size } = await fstatSoon(fd);
 	// What can't be read is as lost as what reads as zeros.
-	const found = await readRange(path, offset, offset + bytes.length, paths).catch(() => Buffer.alloc(0));
-	if (size >= offset && isOursOrLost(found, bytes)) await writeWholeSoon("output.rewrite", fd, bytes, offset);
-	else if (!(await isElsewhere(path, size, bytes, paths))) await appendAgain(path, bytes, paths);
+	const found = await readOpen(fd, offset, offset + bytes.length).catch(() => Buffer.alloc(0));
+	if (size >= offset && isOursOrLost(found, bytes)) return offset;
+	const from = Math.max(0, size - maxSearchBytes);
+	const at = (await readOpen(fd, from, size)).indexOf(bytes);
+	return at === -1 ? undefined : from + at;
 }
 
 /** Whether each byte is the one that was written, or zero: pages that never reached the disk read as zeros. */
@@ -59,15 +86,8 @@ function isOursOrLost(found: Buffer, bytes: Buffer): boolean {
 	return found.equals(bytes) || found.every((byte, index) => byte === 0 || byte === bytes[index]);
 }
 
-const maxSearchBytes = 64 * 1024 * 1024;
-
-/** Somebody else wrote to the file as well, or cut it: the lines may stand at another place, where they are theirs. */
-async function isElsewhere(path: string, sizeBytes: number, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
-	return (await readRange(path, Math.max(0, sizeBytes - maxSearchBytes), sizeBytes, paths)).includes(bytes);
-}
-
-async function appendAgain(path: string, bytes: Buffer, paths: OutputPaths): Promise<void> {
-	const fd = await paths.open(path, constants.O_WRONLY | constants.O_APPEND);
+async function appendAgain(path: string, file: FileIdentity, bytes: Buffer, paths: OutputPaths): Promise<void> {
+	const fd = await openSame(path, constants.O_WRONLY | constants.O_APPEND, file, paths);
 	try {
 		for (let written = 0; written < bytes.length; ) {
 			written += await appendSoon("output.append-again", fd, bytes.subarray(written));

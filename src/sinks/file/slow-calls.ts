@@ -12,7 +12,7 @@ import { followLinks, mountPoint } from "../../platform/mounts.ts";
 
 /** A call did not answer in time, or was not even made. */
 export class StalledError extends Error {
-	override readonly name = "StalledError";
+	override readonly name: string = "StalledError";
 	readonly code = "ETIMEDOUT";
 	/** Whether the call was made: it may still do what it was to do. */
 	readonly isUnderWay: boolean;

@@ -12,11 +12,13 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { findAppend } from "../../../src/sinks/file/find-append.ts";
 import { type FileState, OutputFile } from "../../../src/sinks/file/output-file.ts";
+import { UnsettledError } from "../../../src/sinks/file/packing.ts";
 import { temporaryDirectory } from "../../temporary-directory.ts";
 
 const ours = Buffer.from("first of ours\nsecond of ours\nthird of ours\n");
@@ -41,12 +43,12 @@ async function stateNow(): Promise<FileState> {
 }
 
 test("an append that never happened counts nothing", async () => {
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a whole append is found", async () => {
 	appendFileSync(path, ours);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: ours.length });
 });
 
 test("a half append is found to the byte", async () => {
@@ -54,7 +56,7 @@ test("a half append is found to the byte", async () => {
 		fc.asyncProperty(fc.integer({ min: 0, max: ours.length }), async (bytes) => {
 			truncateSync(path, before.sizeBytes);
 			appendFileSync(path, ours.subarray(0, bytes));
-			expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: bytes });
+			expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: bytes });
 		}),
 	);
 });
@@ -74,14 +76,16 @@ test("an append with lines of others behind it, before it or on both sides is fo
 	] as const) {
 		truncateSync(path, before.sizeBytes);
 		appendFileSync(path, `${ahead}${ours.toString()}${behind}`);
-		expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
+		const offset = before.sizeBytes + ahead.length;
+		expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: ours.length, offset });
 	}
 });
 
 test("half an append at the end, behind lines of others, is found", async () => {
 	appendFileSync(path, "theirs\n");
 	appendFileSync(path, ours.subarray(0, 20));
-	expect((await findAppend(path, before, ours)).writtenBytes).toBe(20);
+	const offset = before.sizeBytes + "theirs\n".length;
+	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 20, offset });
 });
 
 test("of half an append with lines of others behind it the whole lines count, so that none is written twice", async () => {
@@ -107,7 +111,7 @@ test("a file that was truncated before the append has it at its beginning", asyn
 test("a file that was truncated after the append does not have it", async () => {
 	appendFileSync(path, ours);
 	truncateSync(path, 0);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a file whose content was replaced, and has grown beyond what it was, does not have it", async () => {
@@ -121,41 +125,60 @@ test("the append is found in the file that was renamed, under its new name", asy
 	appendFileSync(path, ours);
 	const renamed = `${path}.1`;
 	renameSync(path, renamed);
-	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path: renamed, writtenBytes: ours.length });
 	writeFileSync(path, "a new file\n");
-	expect(await findAppend(path, before, ours)).toEqual({ path: renamed, writtenBytes: ours.length });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path: renamed, writtenBytes: ours.length });
+});
+
+// What was read by its name was another file by then, or none: an error, or lines that were written twice.
+test("the append is found in a file that is renamed again and again while it is looked for", async () => {
+	appendFileSync(path, ours);
+	const turn = `
+		const { renameSync, writeFileSync } = require("node:fs");
+		const { workerData: path } = require("node:worker_threads");
+		for (let age = 0; ; age++) {
+			renameSync(age === 0 ? path : path + "." + age, path + "." + (age + 1));
+			if (age % 2 === 0) writeFileSync(path, "");
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5 + Math.random() * 5);
+		}`;
+	const renamer = new Worker(turn, { eval: true, workerData: path });
+	onTestFinished(() => void renamer.terminate());
+	await new Promise((resolve) => renamer.on("online", resolve));
+	for (let round = 0; round < 300; round++) {
+		expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
+	}
 });
 
 test("half an append in the renamed file is found there, so that the rest can go behind it", async () => {
 	appendFileSync(path, ours.subarray(0, 20));
 	renameSync(path, `${path}.1`);
-	expect(await findAppend(path, before, ours)).toEqual({ path: `${path}.1`, writtenBytes: 20 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path: `${path}.1`, writtenBytes: 20 });
 });
 
 test("a file that was renamed before the append gets nothing more: the new one does", async () => {
 	renameSync(path, `${path}.1`);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a deleted file, one with its folder, and one that others replaced have nothing of it", async () => {
 	appendFileSync(path, ours);
 	rmSync(path);
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 	rmSync(directory, { recursive: true });
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 	mkdirSync(path, { recursive: true });
-	expect(await findAppend(path, before, ours)).toEqual({ path, writtenBytes: 0 });
+	expect(await findAppend(path, before, ours)).toMatchObject({ path, writtenBytes: 0 });
 });
 
 test("a file reached through a link is found", async () => {
 	const link = join(directory, "link.log");
 	symlinkSync(path, link);
 	appendFileSync(path, ours);
-	expect(await findAppend(link, before, ours)).toEqual({ path: link, writtenBytes: ours.length });
+	expect(await findAppend(link, before, ours)).toMatchObject({ path: link, writtenBytes: ours.length });
 });
 
 test("a device has nothing of it", async () => {
-	expect(await findAppend("/dev/null", before, ours)).toEqual({ path: "/dev/null", writtenBytes: 0 });
+	expect(await findAppend("/dev/null", before, ours)).toMatchObject({ path: "/dev/null", writtenBytes: 0 });
 });
 
 test("nothing is changed by looking", async () => {
@@ -233,6 +256,26 @@ describe("in a copy, as logrotate makes them", () => {
 		appendFileSync(path, ours);
 		appendFileSync(path, behind);
 		rotate(join(directory, name));
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+	});
+
+	// logrotate gives it the time at which the file was last written before: it was passed over, and the lines written twice.
+	test("an append to a file that was compressed at once is found, whatever time the copy has", async () => {
+		appendFileSync(path, ours);
+		writeFileSync(`${path}.1.gz`, gzipSync(readFileSync(path)));
+		utimesSync(`${path}.1.gz`, new Date(0), new Date(tried.atMs - 60_000));
+		rmSync(path);
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+	});
+
+	test("while a renamed file is being compressed it is not known whether an append stays", async () => {
+		appendFileSync(path, ours);
+		renameSync(path, `${path}.1`);
+		writeFileSync(`${path}.1.2`, "another of their files");
+		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+		writeFileSync(`${path}.1.gz`, "");
+		await expect(findAppend(path, tried, ours)).rejects.toThrow(UnsettledError);
+		rmSync(`${path}.1.gz`);
 		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
 	});
 

@@ -4,6 +4,7 @@ import {
 	mkdirSync,
 	readdirSync,
 	readFileSync,
+	readlinkSync,
 	renameSync,
 	statSync,
 	symlinkSync,
@@ -24,6 +25,16 @@ async function open(at = path): Promise<OutputFile> {
 	const file = await OutputFile.open(at);
 	onTestFinished(() => file.close());
 	return file;
+}
+
+function isOpen(file: string): boolean {
+	return readdirSync("/proc/self/fd").some((fd) => {
+		try {
+			return readlinkSync(`/proc/self/fd/${fd}`) === file;
+		} catch {
+			return false;
+		}
+	});
 }
 
 function openDescriptors(): number {
@@ -77,6 +88,38 @@ test("after a rename, a removal or a replacement the look tells that it is anoth
 	writeFileSync(path, "created by logrotate\n");
 	expect(await file.refresh()).toBe(false);
 	expect(readFileSync(`${path}.1`, "utf8")).toBe("one\ntwo\n");
+});
+
+// Its tail was read by its name: logrotate's rename in that moment was an error, and its lines were parked.
+test.each([
+	["nothing", (): void => undefined],
+	["a new file", (): void => writeFileSync(path, "theirs, half a line")],
+])("a file that is renamed while it is opened, and %s comes in its place, is no error", async (_, replace) => {
+	writeFileSync(path, "one\n");
+	const opening = open();
+	// Opened, and not yet looked at: that goes on when this thread rests.
+	while (!isOpen(path)) continue;
+	renameSync(path, `${path}.1`);
+	replace();
+	const { state, endsInLine } = await opening;
+	const { ino, size } = statSync(path);
+	expect(state).toMatchObject({ inode: ino, sizeBytes: size, tail: await tailBefore(path, size) });
+	expect(endsInLine).toBe(size > 0);
+	expect(readFileSync(`${path}.1`, "utf8")).toBe("one\n");
+});
+
+test.each([
+	["nothing", (): void => undefined],
+	["a new file", (): void => writeFileSync(path, "theirs")],
+])("a file that is renamed while it is looked at, and %s comes in its place, is another one", async (_, replace) => {
+	const file = await open();
+	appendFileSync(path, "theirs\n");
+	const looking = file.refresh();
+	// Its size is known by now; what it ends with is read when this thread rests.
+	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+	renameSync(path, `${path}.1`);
+	replace();
+	expect(await looking).toBe(false);
 });
 
 test("the folders that have the names of new files are told: they have to be synced as well", async () => {
