@@ -46,6 +46,7 @@ const changes = {
 	ensureOwnedDirectory: "makes a folder",
 	openOwnedFile: "makes a file",
 	createSoon: "makes a file",
+	openFile: "makes a file",
 	writeNewFile: "makes a file",
 	tryAcquire: "makes a file and locks it",
 	acquire: "makes a file and locks it",

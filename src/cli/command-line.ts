@@ -75,10 +75,10 @@ function makeOption(name: string, spec: FlagSpec): Option {
 	if (spec.isRequired === true) option.makeOptionMandatory();
 	const { parse } = spec;
 	if (parse === undefined) return option;
-	return option.argParser((text) => {
+	return option.argParser((text, before: unknown) => {
 		const value = parse(text);
 		if (value === undefined) throw new InvalidArgumentError(`It takes ${spec.takes ?? "something else"}.`);
-		return value;
+		return spec.isRepeatable === true ? [...((before as unknown[] | undefined) ?? []), value] : value;
 	});
 }
 

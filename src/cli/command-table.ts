@@ -27,11 +27,12 @@ export const commandTable: readonly CommandSpec[] = [
 		about: [
 			"Runs until SIGTERM or SIGINT; then it writes all that was logged before and leaves. A second signal makes it leave at once: what is not written yet stays in the spool.",
 		],
-		flags: ["detach", "wait", "sync", "syncInterval", "idleExit", ...common],
+		flags: ["detach", "wait", "root", "sync", "syncInterval", "idleExit", ...common],
 		examples: [
 			["pylog start", "in the foreground, as under a service manager"],
 			["pylog start --detach", "in the background"],
 			["pylog start --wait", "take over when another logman leaves"],
+			["pylog start --root /var/log/app", "and write nowhere else, whatever a record asks for"],
 		],
 		load: async () => (await import("./start.ts")).start,
 	},
@@ -57,8 +58,10 @@ export const commandTable: readonly CommandSpec[] = [
 	{
 		name: "drain",
 		summary: "wait until all that was logged up to now is in its file and on disk",
-		about: ["Where no logman runs it writes what waits itself, and leaves. Prints how many records waited."],
-		flags: ["timeout", ...common],
+		about: [
+			"Where no logman runs it writes what waits itself, and leaves. Prints how many records waited. A logman that runs keeps to its own roots.",
+		],
+		flags: ["timeout", "root", ...common],
 		examples: [["pylog drain && logrotate app.conf", "with all lines in the file"]],
 		load: async () => (await import("./drain.ts")).drain,
 	},

@@ -11,13 +11,13 @@ import { type ExitCode, exitCodes } from "./exit-code.ts";
 import type { Flags } from "./flag-table.ts";
 import { notice, print, printJson } from "./terminal.ts";
 
-export async function drain({ cacheDir: given, timeout = 60, json }: Flags): Promise<ExitCode> {
+export async function drain({ cacheDir: given, timeout = 60, root, json }: Flags): Promise<ExitCode> {
 	const cacheDir = resolveCacheDir(given);
 	const before = readSpoolStatus(cacheDir);
 	const inbox = countInbox(cacheDir);
 	const records = (before?.waiting ?? 0) + inbox.priority + inbox.normal;
 	if (before === undefined && records === 0) notice(`there is no spool at ${cacheDir}: nothing to drain`);
-	else if (!(await drainWithin(cacheDir, timeout)))
+	else if (!(await drainWithin(cacheDir, timeout, root)))
 		return gaveUp(cacheDir, records, { timeout, ...(json === true ? { json } : {}) });
 	const after = readSpoolStatus(cacheDir);
 	const parked = after?.parked ?? [];
@@ -31,12 +31,16 @@ export async function drain({ cacheDir: given, timeout = 60, json }: Flags): Pro
 }
 
 /** Returns whether it was drained in time, by the logman that runs or by this process. */
-async function drainWithin(cacheDir: string, timeoutSeconds: number): Promise<boolean> {
+async function drainWithin(
+	cacheDir: string,
+	timeoutSeconds: number,
+	roots: readonly string[] | undefined,
+): Promise<boolean> {
 	const signal = AbortSignal.timeout(timeoutSeconds * 1000);
 	while (!signal.aborted) {
 		if (logmanStatus(cacheDir).running) {
 			if (await waitUntilDrained(cacheDir, signal)) return true;
-		} else if (await drainHere(cacheDir, signal)) {
+		} else if (await drainHere(cacheDir, roots, signal)) {
 			return true;
 		}
 	}
@@ -44,11 +48,15 @@ async function drainWithin(cacheDir: string, timeoutSeconds: number): Promise<bo
 }
 
 /** Is the logman for as long as it takes. `false` when another one was faster, or it takes too long. */
-async function drainHere(cacheDir: string, signal: AbortSignal): Promise<boolean> {
+async function drainHere(
+	cacheDir: string,
+	roots: readonly string[] | undefined,
+	signal: AbortSignal,
+): Promise<boolean> {
 	const aborted = new Promise<false>((resolve) => {
 		signal.addEventListener("abort", () => resolve(false));
 	});
-	const drained = logman({ cacheDir, signal: AbortSignal.abort() }).then(
+	const drained = logman({ cacheDir, roots, signal: AbortSignal.abort() }).then(
 		() => true,
 		(error: unknown) => {
 			if (error instanceof PylogError && error.code === "PYLOG_LEASE_HELD") return false;

@@ -12,6 +12,7 @@ export interface Flags {
 	readonly json?: true;
 	readonly detach?: true;
 	readonly wait?: true;
+	readonly root?: readonly string[];
 	readonly sync?: "interval" | "batch" | "never";
 	readonly syncInterval?: number;
 	readonly idleExit?: number;
@@ -34,6 +35,8 @@ export interface FlagSpec {
 	readonly parse?: (text: string) => string | number | undefined;
 	readonly default?: string | number;
 	readonly isRequired?: true;
+	/** Given several times, it has all values, as an array. */
+	readonly isRepeatable?: true;
 }
 
 const maxIntervalMs = 3_600_000;
@@ -51,6 +54,13 @@ export const flagTable: Readonly<Record<keyof Flags, FlagSpec>> = {
 	json: { help: "print JSON with stable keys" },
 	detach: { help: "start it in the background, wait until it is ready, and print its process number" },
 	wait: { help: "wait for another logman to leave instead of failing" },
+	root: {
+		value: "DIR",
+		help: "write only to files below this directory, lines for others go to quarantine/; repeatable",
+		takes: "the path of a directory",
+		parse: notEmpty,
+		isRepeatable: true,
+	},
 	sync: {
 		value: "WHEN",
 		help: "when lines are brought to the disk: interval, batch (after each one) or never (the kernel decides)",

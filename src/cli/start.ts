@@ -53,10 +53,11 @@ async function startDetached(cacheDir: string, flags: Flags): Promise<void> {
 
 function processOptions(
 	cacheDir: string,
-	{ sync, syncInterval, idleExit }: Flags,
+	{ root, sync, syncInterval, idleExit }: Flags,
 ): Parameters<typeof startLogman>[0] & object {
 	return {
 		cacheDir,
+		...(root === undefined ? {} : { roots: root }),
 		...(sync === undefined ? {} : { sync }),
 		...(syncInterval === undefined ? {} : { syncIntervalMs: syncInterval }),
 		...(idleExit === undefined ? {} : { idleExitMs: idleExit }),

@@ -2,6 +2,7 @@
 
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import { lanes } from "../shared/lane.ts";
+import { visible } from "../shared/visible-text.ts";
 import {
 	countInbox,
 	type LogmanStatus,
@@ -39,7 +40,7 @@ function describe(spool: SpoolStatus): string {
 	const closed = lanes.filter((lane) => spool.lanes[lane].closed);
 	const inbox = spool.inbox.priority + spool.inbox.normal;
 	const rows: readonly (readonly [string, string])[] = [
-		["cache", spool.cacheDir],
+		["cache", visible(spool.cacheDir)],
 		["logman", describeLogman(spool.logman)],
 		[
 			"queue",
@@ -52,7 +53,8 @@ function describe(spool: SpoolStatus): string {
 			`${byteSize(reservedBytes)} reserved; the limit is ${byteSize(defaultLimitBytes)} unless a logger sets its own`,
 		],
 		...parked.map(
-			({ output, bytes }) => ["parked", alarming(true, "red", `${output}, ${byteSize(bytes)} of lines wait`)] as const,
+			({ output, bytes }) =>
+				["parked", alarming(true, "red", `${visible(output)}, ${byteSize(bytes)} of lines wait`)] as const,
 		),
 		[
 			"quarantine",
@@ -60,7 +62,7 @@ function describe(spool: SpoolStatus): string {
 				? "empty"
 				: `${counted(quarantine.entries, "entry", "entries")}, ${byteSize(quarantine.bytes)}`,
 		],
-		["error log", errorLog.bytes === 0 ? "empty" : `${errorLog.path}, ${byteSize(errorLog.bytes)}`],
+		["error log", errorLog.bytes === 0 ? "empty" : `${visible(errorLog.path)}, ${byteSize(errorLog.bytes)}`],
 	];
 	const lines = rows.map(([name, text]) => `${styled("bold", name.padEnd(12))}${text}\n`);
 	return [...lines, ...producerTable(spool.producers)].join("");
@@ -68,7 +70,7 @@ function describe(spool: SpoolStatus): string {
 
 function describeLogman({ running, pid, since }: LogmanStatus): string {
 	if (!running) return styled("red", "none runs");
-	return `${styled("green", "runs")} as process ${pid ?? "?"} since ${since ?? "?"}`;
+	return `${styled("green", "runs")} as process ${pid ?? "?"} since ${visible(since ?? "?")}`;
 }
 
 function alarming(isSo: boolean, style: "red" | "yellow", text: string): string {

@@ -1,11 +1,12 @@
 /**
  * The way out: data on stdout, notices on stderr, colours only where a terminal shows them.
  *
- * A pipe that somebody closed (`pylog status | head -1`) is no error: what can't be said any more is left unsaid.
+ * Text from outside is made visible first: nothing in it may steer the terminal. A pipe that somebody closed (`pylog status | head -1`) is no error: what can't be said any more is left unsaid.
  */
 
 import { styleText } from "node:util";
 import { PylogError, systemCode } from "../shared/errors.ts";
+import { visible, visibleJson } from "../shared/visible-text.ts";
 
 type Style = "bold" | "red" | "green" | "yellow";
 
@@ -24,12 +25,13 @@ export async function print(text: string): Promise<void> {
 
 /** Writes data to stdout as indented JSON. */
 export async function printJson(value: unknown): Promise<void> {
-	await print(`${JSON.stringify(value, undefined, 2)}\n`);
+	await print(`${visibleJson(JSON.stringify(value, undefined, 2))}\n`);
 }
 
-/** Writes a line for people to stderr. */
+/** Writes a line for people to stderr, or several, of which the further ones are indented. */
 export function notice(text: string): void {
-	process.stderr.write(`pylog: ${text}\n`);
+	const lines = text.split("\n").map(visible);
+	process.stderr.write(`pylog: ${lines.join("\n  ")}\n`);
 }
 
 /** A text in a style, where stdout is a terminal with colours and `NO_COLOR` is not set. */

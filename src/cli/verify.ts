@@ -1,6 +1,7 @@
 /** `pylog verify`: is the spool whole? */
 
 import { resolveCacheDir } from "../spool/cache-dir.ts";
+import { visible } from "../shared/visible-text.ts";
 import type { SpoolProblem } from "../spool/spool-problem.ts";
 import { type SpoolReport, verifySpool } from "../spool/verify-spool.ts";
 import { byteSize, counted } from "./byte-size.ts";
@@ -32,12 +33,12 @@ function describe({
 }: SpoolReport): string {
 	const { living, dead } = producers;
 	const lines = [
-		cacheDir,
+		visible(cacheDir),
 		`${counted(living, "living producer")}, ${dead} dead; ${counted(segments, "segment")} with ${counted(records, "record")}`,
 		checkpoints.length === 0 ? "no checkpoint" : `checkpoint generation ${Math.max(...checkpoints)}`,
-		...parked.map(({ output, bytes }) => `parked: ${byteSize(bytes)} of lines for ${output}`),
-		...quarantine.map(
-			({ path, bytes, reason }) => `in quarantine: ${path}, ${byteSize(bytes)}: ${reason ?? "no reason was written"}`,
+		...parked.map(({ output, bytes }) => `parked: ${byteSize(bytes)} of lines for ${visible(output)}`),
+		...quarantine.map(({ path, bytes, reason }) =>
+			visible(`in quarantine: ${path}, ${byteSize(bytes)}: ${reason ?? "no reason was written"}`),
 		),
 		...problems.map(describeProblem),
 		problems.length === 0
@@ -50,9 +51,9 @@ function describe({
 function describeProblem({ kind, path, offset, what, meaning, remedy }: SpoolProblem): string {
 	const where = offset === undefined ? path : `${path}, byte ${offset}`;
 	return [
-		`${styled("red", `problem (${kind})`)}: ${where}`,
-		`  what     ${what}`,
-		`  meaning  ${meaning}`,
-		`  remedy   ${remedy}`,
+		`${styled("red", `problem (${kind})`)}: ${visible(where)}`,
+		visible(`  what     ${what}`),
+		visible(`  meaning  ${meaning}`),
+		visible(`  remedy   ${remedy}`),
 	].join("\n");
 }

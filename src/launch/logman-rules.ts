@@ -1,6 +1,9 @@
 /** What those options take that a logman has in this process and in one of its own. */
 
-import { choice, directoryPath, type OptionRule, wholeNumber } from "../shared/option-rule.ts";
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import * as v from "valibot";
+import { choice, directoryPath, type OptionRule, rule, wholeNumber } from "../shared/option-rule.ts";
 
 /** When files are brought to the disk: by `syncIntervalMs`, after every batch, or by the kernel alone. */
 export const syncModes = ["interval", "batch", "never"] as const;
@@ -11,4 +14,19 @@ const maxMs = 3_600_000;
 export const cacheDirRule: OptionRule<string> = directoryPath;
 export const syncRule: OptionRule<SyncMode> = choice(syncModes);
 export const syncIntervalRule: OptionRule<number> = wholeNumber(1, maxMs, "milliseconds");
+/** Absolute when it is checked: a logman in a process of its own works elsewhere. */
+export const rootsRule: OptionRule<readonly string[]> = rule(
+	v.pipe(
+		v.array(directoryPath.schema),
+		v.minLength(1),
+		v.check((roots) => roots.every(isDirectory)),
+		v.transform((roots) => roots.map((root) => resolve(root))),
+	),
+	"a list of one or more directories that exist",
+);
 export const idleExitRule: OptionRule<number> = wholeNumber(0, maxMs, "milliseconds");
+
+/** A root that is missing would send every line to quarantine: that is told at once. */
+function isDirectory(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}

@@ -6,12 +6,12 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { truncate } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { pidNamespace } from "../platform/machine.ts";
-import { openOwnedFile } from "../platform/owned-files.ts";
+import { openOwnedFile, readPlainFile } from "../platform/owned-files.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { PylogError } from "../shared/errors.ts";
 import { ControlFile } from "../spool/control-file.ts";
@@ -19,7 +19,7 @@ import { OptionProblems } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import { isLeaseHeld, leaseHeld, type LeaseHolder, leaseHolder } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
-import { cacheDirRule, idleExitRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
+import { cacheDirRule, idleExitRule, rootsRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
 
 /** What the new process is told, as JSON in its arguments. */
 export interface LogmanProcessOptions extends StartLogmanOptions {
@@ -32,13 +32,21 @@ export interface StartLogmanOptions {
 	readonly cacheDir?: string | undefined;
 	/** Leave after so many milliseconds without producers and with an empty queue. @default never */
 	readonly idleExitMs?: number | undefined;
+	/** Write only to files below these directories; lines for others go to `quarantine/`. @default any file */
+	readonly roots?: readonly string[] | undefined;
 	/** When files are brought to the disk. `flush()` always is at once. @default "interval" */
 	readonly sync?: SyncMode | undefined;
 	/** Milliseconds, from 1 to 3,600,000. @default 500 */
 	readonly syncIntervalMs?: number | undefined;
 }
 
-const rules = { cacheDir: cacheDirRule, idleExitMs: idleExitRule, sync: syncRule, syncIntervalMs: syncIntervalRule };
+const rules = {
+	cacheDir: cacheDirRule,
+	idleExitMs: idleExitRule,
+	roots: rootsRule,
+	sync: syncRule,
+	syncIntervalMs: syncIntervalRule,
+};
 
 /** A logman that runs in a process of its own. */
 export interface LogmanHandle {
@@ -54,6 +62,7 @@ const readyTimeoutMs = 15_000;
 /** A pause that was longer was no waiting: this process was stopped, and perhaps all others with it. */
 const longestStepMs = 500;
 const lookIntervalMs = 5;
+const maxSaidBytes = 64 * 1024;
 
 /**
  * Starts a logman for `cacheDir` and waits until it holds the lease. It outlives this process until it is stopped, or
@@ -145,7 +154,7 @@ function spawnLogman(options: LogmanProcessOptions): StartedProcess | undefined 
 			stdio: ["ignore", "ignore", errorsFd, lock.fd],
 		});
 		child.on("error", () => lock.release());
-		return { process: child, errors: () => readFileSync(said, "utf8").trim() };
+		return { process: child, errors: () => (readPlainFile(said, maxSaidBytes) ?? "").trim() };
 	} finally {
 		if (errorsFd !== undefined) closeSync(errorsFd);
 		lock.closeOnly();

@@ -7,7 +7,7 @@ import { PylogError } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { CheckpointFile } from "../spool/checkpoint.ts";
 import type { ControlFile } from "../spool/control-file.ts";
-import type { Inbox } from "../spool/inbox.ts";
+import type { Inbox, InboxFile } from "../spool/inbox.ts";
 import { Lease } from "../spool/lease.ts";
 import { Quarantine } from "../spool/quarantine.ts";
 import { SpoolReader } from "../spool/spool-reader.ts";
@@ -24,13 +24,16 @@ export class QueueReader {
 	readonly #inbox: Inbox;
 	/** Identities of inbox files whose message is a record already. */
 	readonly #taken: ReadonlySet<string>;
+	/** Files of the inbox that can't be moved away, by lane and name. */
+	readonly #left = new Set<string>();
 
 	private constructor(control: ControlFile, inbox: Inbox, lease: Lease, checkpoint: CheckpointFile) {
 		this.#lease = lease;
 		this.#checkpoint = checkpoint;
 		this.#inbox = inbox;
 		this.#taken = takenFromInbox(control, inbox);
-		this.#reader = new SpoolReader(control, checkpoint.latest, { onDamage: ignore, onGap: ignore });
+		const events = { onDamage: ignore, onGap: ignore };
+		this.#reader = new SpoolReader(control, checkpoint.latest, events, checkpoint.isUncertain);
 		this.#quarantine = new Quarantine(control.paths.quarantine);
 	}
 
@@ -85,20 +88,36 @@ export class QueueReader {
 	/** The oldest message of the inbox. What is none goes to quarantine, as with a logman. */
 	takeMessage(lane: Lane): QueueItem | undefined {
 		for (;;) {
-			const [file] = this.#inbox.list(lane, 1);
+			const [file] = this.#inbox.list(lane, 1, (name) => this.#left.has(`${lane}/${name}`));
 			if (file === undefined) return undefined;
 			const receipt = this.#inbox.receive(file);
 			if (receipt.kind === "later") throw receipt.error;
 			if (receipt.kind === "bad") {
 				const outcome = this.#quarantine.take(file.path, receipt.reason);
-				if (outcome.kind === "failed") throw outcome.error;
+				if (outcome.kind === "failed") {
+					// Told once; what is behind it must not wait for it.
+					this.#left.add(`${lane}/${file.name}`);
+					throw outcome.error;
+				}
 			}
 			if (receipt.kind !== "message") continue;
 			const removal = this.#inbox.remove(file);
-			if (removal.kind === "failed") throw removal.error;
+			if (removal.kind === "failed" && !this.#leave(file)) throw removal.error;
 			// One that a logman had taken into the spool before it died was in the queue as a record.
-			if (removal.kind === "removed" && !this.#taken.has(file.identity)) return messageItem(receipt.message);
+			const isOurs = removal.kind === "removed" || removal.kind === "failed";
+			if (isOurs && !this.#taken.has(file.identity)) return messageItem(receipt.message);
 		}
+	}
+
+	/** Passes over a file that can't be removed, and notes on disk that it is taken. Returns whether that is noted. */
+	#leave({ lane, name, identity }: InboxFile): boolean {
+		try {
+			this.#inbox.taken.add(identity);
+		} catch {
+			return false;
+		}
+		this.#left.add(`${lane}/${name}`);
+		return true;
 	}
 
 	close(): void {

@@ -6,12 +6,21 @@
 import { LineBuffer } from "../line/line-buffer.ts";
 import { rendererFor } from "../line/renderer.ts";
 import type { LoggerDefinition, LogRecord } from "../spool/log-record.ts";
+import type { OutputRule } from "./output-rule.ts";
 
 /** A batch ends after so many bytes of lines, or so many records: it bounds memory and the time until the next look. */
 const maxBytes = 2 * 1024 * 1024;
 const maxRecords = 32 * 1024;
 /** Buffers kept for the next batch. */
 const maxSpareBuffers = 32;
+
+/** A record that is not written to the output it names. */
+export interface RefusedRecord {
+	readonly output: string;
+	readonly reason: string;
+	/** Its line, or lines, as they would stand in the file. */
+	readonly line: Buffer;
+}
 
 /** What goes to one output. */
 export interface OutputLines {
@@ -25,11 +34,16 @@ export interface OutputLines {
 export class Batch {
 	/** Lines by path of the output, in the order of each output's first line. */
 	readonly outputs: Map<string, OutputLines> = new Map();
-	/** Records without a usable output, as text with their reason. */
-	readonly unusable: string[] = [];
+	/** Records whose output is refused. */
+	readonly unusable: RefusedRecord[] = [];
+	readonly #rule: OutputRule;
 	readonly #spare: LineBuffer[] = [];
 	#bytes = 0;
 	#records = 0;
+
+	constructor(rule: OutputRule) {
+		this.#rule = rule;
+	}
 
 	get records(): number {
 		return this.#records;
@@ -37,10 +51,10 @@ export class Batch {
 
 	/** Renders a record. Returns `"last"` when the batch is full with it. */
 	add(record: LogRecord): "on" | "last" {
-		const { output } = record.definition;
 		this.#records += 1;
-		if (!output.startsWith("/") || output.includes("\0")) {
-			this.unusable.push(record.bytes.toString("utf8", record.messageStart, record.fieldsStart));
+		const reason = this.#rule.whyRefused(record.definition);
+		if (reason !== undefined) {
+			this.#refuse(record, reason);
 		} else {
 			const { lines } = this.#outputFor(record.definition);
 			const before = lines.length;
@@ -61,15 +75,27 @@ export class Batch {
 		this.#bytes = this.#records = 0;
 	}
 
+	#refuse(record: LogRecord, reason: string): void {
+		const buffer = this.#spare.pop() ?? newBuffer();
+		rendererFor(record.definition)(record, buffer);
+		this.unusable.push({ output: record.definition.output, reason, line: Buffer.from(buffer.bytes) });
+		this.#bytes += buffer.length;
+		buffer.clear();
+		this.#spare.push(buffer);
+	}
+
 	#outputFor(definition: LoggerDefinition): OutputLines {
 		let output = this.outputs.get(definition.output);
 		if (output === undefined) {
-			const lines = this.#spare.pop() ?? new LineBuffer({ initialBytes: 8 * 1024, maxKeptBytes: 4 * 1024 * 1024 });
-			output = { lines, records: 0, definition };
+			output = { lines: this.#spare.pop() ?? newBuffer(), records: 0, definition };
 			this.outputs.set(definition.output, output);
 		}
 		output.records += 1;
 		output.definition = definition;
 		return output;
 	}
+}
+
+function newBuffer(): LineBuffer {
+	return new LineBuffer({ initialBytes: 8 * 1024, maxKeptBytes: 4 * 1024 * 1024 });
 }

@@ -5,6 +5,8 @@
  * its lines with one write; only the next checkpoint says that the batch is done. A death in between leaves enough to
  * find out, file by file, what was written (`findAppend`).
  *
+ * An output that is refused (a logman with roots) gets nothing: what is left of its lines goes to quarantine, and is done.
+ *
  * An output that fails is parked: what is left of its lines goes to its parked file, and the checkpoint is told first. So
  * is one that does not answer; whether its write has happened is in doubt then, and found out when it answers again
  * (`return-home.ts`).
@@ -12,13 +14,18 @@
 
 import { type FileSink, OtherFileError } from "../sinks/file/file-sink.ts";
 import { AppendError } from "../sinks/file/output-file.ts";
+import { isRefused } from "../sinks/file/output-paths.ts";
 import { StalledError } from "../sinks/file/slow-calls.ts";
+import type { PylogError } from "../shared/errors.ts";
 import type { OutputState } from "../spool/checkpoint.ts";
 import type { Batch } from "./batch.ts";
 import { dropLine } from "./drop-line.ts";
 import type { ParkedOutput } from "./parked-outputs.ts";
 import { isWritten, leadWith, nextLine, type Shipment } from "./shipment.ts";
 import type { Standing } from "./standing.ts";
+
+const newline = 0x0a;
+const lineBreak: Buffer = Buffer.from("\n");
 
 export class Delivery {
 	readonly #standing: Standing;
@@ -73,7 +80,9 @@ export class Delivery {
 		const others = new Set([...batch.outputs.keys(), ...outputs.map(({ path }) => path)]);
 		for (const state of outputs) {
 			if (state.parked === undefined) this.#shipments.push(await this.#recover(batch, state, others));
-			else this.#standing.doubts.set(state.path, { ...state, parked: state.parked });
+			// Of one that is not parked nothing is in doubt, whatever the checkpoint says.
+			else if (this.#standing.parked.get(state.path) !== undefined)
+				this.#standing.doubts.set(state.path, { ...state, parked: state.parked });
 		}
 		this.#isPending = true;
 		this.#isAnnounced = false;
@@ -89,7 +98,8 @@ export class Delivery {
 			const rest = bytes.subarray(skippedBytes);
 			shipment.writtenBytes += (await this.#standing.countWritten(state, rest, others)).writtenBytes;
 		} catch (error) {
-			if (target === path) this.#putInDoubt(shipment, error);
+			if (isRefused(error)) this.#refuse(shipment, error);
+			else if (target === path) this.#putInDoubt(shipment, error);
 			else this.#standing.report({ what: "find out which lines are in their parked file", error, output: path });
 		}
 		return shipment;
@@ -116,16 +126,19 @@ export class Delivery {
 		this.#isAnnounced = true;
 	}
 
-	/** What the file is that the rest goes to: the output itself, or its parked file. `undefined`: there is no room. */
+	/** What the file is that the rest goes to: the output itself, or its parked file. `undefined`: there is no room, or it is refused. */
 	async #stateOf(shipment: Shipment): Promise<OutputState | undefined> {
 		const { path } = shipment;
 		if (this.#standing.parked.get(path) === undefined) {
 			try {
 				const file = await this.#outputs.file(path);
-				// Somebody's line without an end, or one that a power failure has cut: ours must not go on in it.
-				if (file.endsInLine) leadWith(shipment, "\n");
+				if (file.endsInLine) await this.#breakLine(shipment);
 				return stateFor(shipment, path, file.state);
 			} catch (error) {
+				if (isRefused(error)) {
+					this.#refuse(shipment, error);
+					return undefined;
+				}
 				this.#park(shipment, error);
 			}
 		}
@@ -136,6 +149,14 @@ export class Delivery {
 			parked.dropped = undefined;
 		}
 		return stateFor(shipment, parked.file, (await this.#aside.file(parked.file)).state);
+	}
+
+	/** Somebody's line without an end, or one that a power failure has cut: ours must not go on in it. */
+	async #breakLine(shipment: Shipment): Promise<void> {
+		const { path, bytes, writtenBytes } = shipment;
+		if (writtenBytes === 0) leadWith(shipment, "\n");
+		// Half a line of this batch, whose record was damaged since: the break is no part of what is made again.
+		else if (bytes[writtenBytes - 1] === newline) await this.#outputs.append(path, lineBreak);
 	}
 
 	/** Drops the lines for a parked output where there is no room for them; half a batch goes on to its end. */
@@ -164,6 +185,10 @@ export class Delivery {
 				shipment.writtenBytes = bytes.length;
 			} catch (error) {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
+				if (isRefused(error)) {
+					this.#refuse(shipment, error);
+					continue;
+				}
 				if (error instanceof OtherFileError) {
 					await this.#announce();
 					continue;
@@ -186,6 +211,14 @@ export class Delivery {
 		const from = this.#standing.parked.park(state.path).sizeBytes;
 		const to = from + shipment.bytes.length - shipment.writtenBytes;
 		this.#standing.doubts.set(state.path, { ...state, skippedBytes: 0, parked: { from, to } });
+	}
+
+	/** Keeps in quarantine what is left: for an output that may not be written nothing waits. It counts as done. */
+	#refuse(shipment: Shipment, refusal: PylogError): void {
+		const rest = shipment.bytes.subarray(shipment.writtenBytes);
+		// An end for somebody's line is none of ours.
+		if (rest.length > 1) this.#standing.refusals.refuse(shipment.path, rest, refusal);
+		shipment.writtenBytes = shipment.bytes.length;
 	}
 
 	#park(shipment: Shipment, error: unknown): void {

@@ -83,12 +83,12 @@ export class ErrorLog {
 	report(report: ErrorReport): void {
 		const entry = this.#closed ? undefined : this.#entryOf(report);
 		if (entry === undefined) {
-			this.#leaveOut(1);
+			this.#leaveOut(report.times ?? 1);
 			return;
 		}
 		entry.lastMs = Date.now();
 		if (entry.uncounted === 0) entry.firstMs = entry.lastMs;
-		entry.uncounted += 1;
+		entry.uncounted += report.times ?? 1;
 		const keepText = (): void => {
 			if (entry.place === "unknown") entry.body ??= reportBody(report);
 		};

@@ -29,6 +29,8 @@ export interface ErrorReport {
 	readonly message?: string;
 	/** The output it was meant for. */
 	readonly output?: string;
+	/** How many of it there were. @default 1 */
+	readonly times?: number;
 }
 
 /** The longest text of a report's indented part, in bytes; what is longer is cut with a mark. */

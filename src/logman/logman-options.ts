@@ -1,7 +1,14 @@
 /** What the logman can be told, checked once. */
 
 import * as v from "valibot";
-import { cacheDirRule, idleExitRule, syncIntervalRule, type SyncMode, syncRule } from "../launch/logman-rules.ts";
+import {
+	cacheDirRule,
+	idleExitRule,
+	rootsRule,
+	syncIntervalRule,
+	type SyncMode,
+	syncRule,
+} from "../launch/logman-rules.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
 import { rule, wholeNumber, yesOrNo } from "../shared/option-rule.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
@@ -13,6 +20,11 @@ export interface LogmanOptions {
 	readonly cacheDir?: string | undefined;
 	/** Aborting it makes the logman drain and leave. */
 	readonly signal?: AbortSignal | undefined;
+	/**
+	 * Write only to files below these directories: no link on the way, no file with a second name. Lines for others go to
+	 * `quarantine/`. @default any file
+	 */
+	readonly roots?: readonly string[] | undefined;
 	/** When files are brought to the disk. `flush()` always is at once. @default "interval" */
 	readonly sync?: SyncMode | undefined;
 	/** Milliseconds, from 1 to 3,600,000. @default 500 */
@@ -35,6 +47,8 @@ export interface LogmanOptions {
 export interface ResolvedLogmanOptions {
 	readonly cacheDir: string;
 	readonly signal: AbortSignal;
+	/** Absolute paths; `undefined` for no limit. */
+	readonly roots: readonly string[] | undefined;
 	readonly sync: SyncMode;
 	readonly syncIntervalMs: number;
 	readonly idleExitMs: number | undefined;
@@ -53,6 +67,7 @@ const callback = rule(
 const rules = {
 	cacheDir: cacheDirRule,
 	signal: rule(v.instance(AbortSignal), "an AbortSignal"),
+	roots: rootsRule,
 	sync: syncRule,
 	syncIntervalMs: syncIntervalRule,
 	idleExitMs: idleExitRule,
@@ -70,6 +85,7 @@ export function validateLogmanOptions(raw: LogmanOptions): ResolvedLogmanOptions
 	return {
 		cacheDir: resolveCacheDir(options.cacheDir),
 		signal: options.signal ?? new AbortController().signal,
+		roots: options.roots,
 		sync: options.sync ?? "interval",
 		syncIntervalMs: options.syncIntervalMs ?? 500,
 		idleExitMs: options.idleExitMs,

@@ -11,36 +11,29 @@ import type { FileSink } from "../sinks/file/file-sink.ts";
 import { dirname } from "node:path";
 import { PylogError } from "../shared/errors.ts";
 import type { QueueNumber } from "../shared/numbers.ts";
-import { CheckpointFile } from "../spool/checkpoint.ts";
+import { type Checkpoint, CheckpointFile } from "../spool/checkpoint.ts";
 import type { ControlFile } from "../spool/control-file.ts";
-import { Inbox } from "../spool/inbox.ts";
 import type { Lease } from "../spool/lease.ts";
-import { Producer } from "../spool/producer.ts";
-import { sweepDrafts } from "../spool/producer-claim.ts";
 import { Quarantine } from "../spool/quarantine.ts";
 import { SpoolReader } from "../spool/spool-reader.ts";
-import { takenFromInbox } from "../spool/taken-from-inbox.ts";
 import { Alarm } from "./alarm.ts";
 import { Batch } from "./batch.ts";
 import { Damages } from "./damages.ts";
 import { Delivery } from "./delivery.ts";
 import { ErrorLog } from "./error-log.ts";
-import { Ingest } from "./ingest.ts";
+import { inboxIntervalMs, Intake } from "./intake.ts";
 import { type ResolvedLogmanOptions } from "./logman-options.ts";
+import { OutputRule } from "./output-rule.ts";
 import { ParkedOutputs } from "./parked-outputs.ts";
 import { recover } from "./recovery.ts";
+import { Refusals } from "./refusals.ts";
+import { resumePoint } from "./resume-point.ts";
 import { ReturnHome } from "./return-home.ts";
 import { SavedTails } from "./saved-tails.ts";
 import { openStanding } from "./open-standing.ts";
 import type { Standing } from "./standing.ts";
 import { Syncing } from "./syncing.ts";
 
-/** How often the inbox is looked at without a notice from the file system. */
-const inboxIntervalMs = 1000;
-/** Rounds of inbox messages, a thousand or two each, that a logman takes before it leaves: senders may never end. */
-const maxRoundsAtStop = 1000;
-/** How often leftovers of senders that died are removed. */
-const sweepIntervalMs = 24 * 60 * 60 * 1000;
 /** How often it is looked whether the cache directory is still there. */
 const placeIntervalMs = 1000;
 /** How often producers are told what is written while there is more to write. */
@@ -53,22 +46,22 @@ export class LogmanRun {
 	readonly #lease: Lease;
 	readonly #options: ResolvedLogmanOptions;
 	readonly #checkpoint: CheckpointFile;
+	/** Where the logman before this one was. */
+	readonly #before: Checkpoint | undefined;
 	readonly #errors: ErrorLog;
 	readonly #quarantine: Quarantine;
 	readonly #damages: Damages;
+	readonly #refusals: Refusals;
 	readonly #reader: SpoolReader;
 	readonly #standing: Standing;
 	readonly #tails: SavedTails;
 	readonly #delivery: Delivery;
 	readonly #returnHome: ReturnHome;
 	readonly #syncing: Syncing;
-	readonly #inbox: Inbox;
-	readonly #ingest: Ingest;
+	readonly #intake: Intake;
 	readonly #alarm: Alarm;
-	readonly #batch = new Batch();
-	#producer: Producer | undefined;
+	readonly #batch: Batch;
 	#syncedAtMs: number = performance.now();
-	#inboxAtMs = Number.NEGATIVE_INFINITY;
 	#busyAtMs: number = performance.now();
 	/** Everything below it is to be drained before the logman leaves. */
 	#stopAt: QueueNumber | undefined;
@@ -76,7 +69,6 @@ export class LogmanRun {
 	#placeAtMs: number = performance.now();
 	#toldAtMs = 0;
 	#lookedAtMs = 0;
-	#sweepAtMs = 0;
 
 	constructor(control: ControlFile, lease: Lease, options: ResolvedLogmanOptions) {
 		const { paths } = control;
@@ -86,8 +78,12 @@ export class LogmanRun {
 		this.#errors = ErrorLog.open(paths.errorLog);
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
+		this.#batch = new Batch(new OutputRule(paths.cacheDir, options.roots));
 		this.#damages = new Damages(this.#quarantine, this.#errors);
-		this.#reader = new SpoolReader(control, this.#checkpoint.latest, this.#damages);
+		this.#refusals = new Refusals(this.#quarantine, this.#errors);
+		if (control.replaced !== undefined) this.#damages.onReplacedControl(paths.control, control.replaced);
+		this.#before = resumePoint(control, this.#checkpoint, this.#damages);
+		this.#reader = new SpoolReader(control, this.#before, this.#damages, this.#checkpoint.isUncertain);
 		this.#tails = new SavedTails(paths.parked);
 		this.#standing = openStanding({
 			checkpoint: this.#checkpoint,
@@ -95,19 +91,20 @@ export class LogmanRun {
 			parked: new ParkedOutputs(paths.parked, options.maxParkedBytes),
 			tails: this.#tails,
 			errors: this.#errors,
+			refusals: this.#refusals,
+			roots: options.roots,
 		});
 		this.#delivery = new Delivery(this.#standing);
 		this.#returnHome = new ReturnHome(this.#standing, this.#tails, this.#delivery, () => this.#alarm.ring());
 		this.#syncing = new Syncing(this.#standing);
-		this.#inbox = new Inbox(paths.cacheDir);
-		this.#ingest = new Ingest(this.#inbox, this.#quarantine, this.#errors, () => this.#ownProducer());
+		this.#intake = new Intake(control, this.#quarantine, this.#errors);
 		this.#alarm = new Alarm(control, () => this.#reader.hasLateNews);
 	}
 
 	/** Takes up what a logman before this one left. If that fails, {@link close} is due all the same. */
 	async start(): Promise<void> {
 		const { paths } = this.#control;
-		const { parked = {}, unsynced = [], dropped = {} } = this.#checkpoint.latest ?? {};
+		const { parked = {}, unsynced = [], dropped = {} } = this.#before ?? {};
 		announceStore("control.take-stop");
 		this.#control.store("stopWanted", 0);
 		// One that died while it told left it behind.
@@ -117,10 +114,15 @@ export class LogmanRun {
 		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;
 		this.#standing.outputs.markUnsynced(unsynced.filter((file) => !isAside(file)));
 		this.#standing.aside.markUnsynced(unsynced.filter(isAside));
-		await recover(this.#checkpoint.latest, this.#reader, this.#delivery);
-		this.#inbox.ensure();
-		this.#ingest.pass(takenFromInbox(this.#control, this.#inbox));
-		this.#alarm.watchInbox(paths.inbox, () => (this.#inboxAtMs = Number.NEGATIVE_INFINITY));
+		await recover(this.#before, {
+			reader: this.#reader,
+			delivery: this.#delivery,
+			damages: this.#damages,
+			refusals: this.#refusals,
+			batch: this.#batch,
+		});
+		this.#intake.start();
+		this.#alarm.watchInbox(paths.inbox, () => this.#intake.notice());
 	}
 
 	async untilStopped(): Promise<void> {
@@ -143,7 +145,8 @@ export class LogmanRun {
 
 	close(): void {
 		this.#alarm.close();
-		this.#producer?.close();
+		this.#damages.settle();
+		this.#intake.close();
 		this.#reader.close();
 		this.#standing.outputs.close();
 		this.#standing.aside.close();
@@ -189,28 +192,10 @@ export class LogmanRun {
 		}
 	}
 
+	/** What comes after the stop was asked for is the next logman's. */
 	#takeInbox(nowMs: number): boolean {
-		if (nowMs >= this.#sweepAtMs) {
-			this.#sweepAtMs = nowMs + sweepIntervalMs;
-			this.#inbox.sweep();
-			sweepDrafts(this.#control.paths);
-		}
-		// What comes after the stop was asked for is the next logman's.
-		if (this.#stopAt !== undefined || nowMs - this.#inboxAtMs < inboxIntervalMs) return false;
-		const hasMore = this.#ingestAll(1);
-		if (!hasMore) this.#inboxAtMs = nowMs;
-		return hasMore;
-	}
-
-	/** Takes messages into the spool, a few rounds of them. An inbox that can't be read holds up nothing else. */
-	#ingestAll(rounds: number): boolean {
-		try {
-			for (let round = 0; round < rounds; round++) if (!this.#ingest.run()) return false;
-			return true;
-		} catch (error) {
-			this.#errors.report({ what: "take messages from the inbox; it is tried again", error });
-			return false;
-		}
+		this.#intake.sweep(nowMs);
+		return this.#stopAt === undefined && this.#intake.turn(nowMs);
 	}
 
 	/** Delivers what was begun, or the next batch. Returns whether more may wait. */
@@ -218,10 +203,11 @@ export class LogmanRun {
 		if (this.#delivery.isPending) await this.#delivery.finish();
 		this.#batch.clear();
 		const { hasMore, failure } = this.#readBatch();
+		this.#damages.settle();
 		const { records, unusable } = this.#batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
-			if (unusable.length > 0) this.#damages.setAside(unusable);
+			if (unusable.length > 0) this.#refusals.setAside(unusable);
 			await this.#delivery.deliver(this.#batch);
 		}
 		if (failure !== undefined) throw failure.cause;
@@ -274,7 +260,7 @@ export class LogmanRun {
 	}
 
 	#beginStop(): void {
-		this.#ingestAll(maxRoundsAtStop);
+		this.#intake.drain();
 		this.#stopAt = this.#control.load("nextNumber") as QueueNumber;
 	}
 
@@ -292,7 +278,7 @@ export class LogmanRun {
 		this.#reader.discover();
 		this.#reader.checkLiveness(true);
 		const hasNews = this.#control.load("nextNumber") !== this.#control.load("written");
-		if (hasNews || this.#reader.countLiving(this.#producer?.number) > 0) {
+		if (hasNews || this.#reader.countLiving(this.#intake.producerNumber) > 0) {
 			this.#busyAtMs = performance.now();
 			return false;
 		}
@@ -301,7 +287,9 @@ export class LogmanRun {
 
 	/** Removes what producers left that are dead and whose lines are all delivered. */
 	#retireFinished(): void {
-		for (const { producer, count } of this.#reader.retire()) {
+		const drops = this.#reader.retire();
+		this.#damages.settle();
+		for (const { producer, count } of drops) {
 			this.#errors.report({
 				what: "tell of dropped records",
 				error: `Producer ${producer} dropped ${count} records (spool full or lane closed) and ended before it could say so.`,
@@ -311,8 +299,7 @@ export class LogmanRun {
 
 	/** Brings everything to the disk, and removes what ended producers left: this logman's own is one of them. */
 	async #finalSync(): Promise<boolean> {
-		this.#producer?.close();
-		this.#producer = undefined;
+		this.#intake.close();
 		this.#reader.checkLiveness(true);
 		try {
 			await this.#deliverNext(performance.now());
@@ -334,10 +321,5 @@ export class LogmanRun {
 		const untilReturn = this.#returnHome.nextTryMs() - nowMs;
 		const untilAttempt = this.#nextAttemptMs > nowMs ? this.#nextAttemptMs - nowMs : inboxIntervalMs;
 		return Math.max(1, Math.min(inboxIntervalMs, untilSync, untilReturn, untilAttempt));
-	}
-
-	#ownProducer(): Producer {
-		this.#producer ??= Producer.open({ cacheDir: this.#control.paths.cacheDir });
-		return this.#producer;
 	}
 }

@@ -1,6 +1,7 @@
 /** The standing of a logman with its two sinks, and what becomes of bytes that these can't bring to the disk. */
 
 import { FileSink } from "../sinks/file/file-sink.ts";
+import { isRefused } from "../sinks/file/output-paths.ts";
 import { type AfterFailedSync, type FailedSync, LostBytesError } from "../sinks/file/output-syncs.ts";
 import type { WrittenChunk } from "../sinks/file/rewrite-chunks.ts";
 import type { TailChunk } from "../sinks/file/unsynced-tail.ts";
@@ -12,11 +13,14 @@ import { Standing, type StandingParts } from "./standing.ts";
 /** Bytes saved in one file: they are held in memory for that. */
 const bytesAtOnce = 16 * 1024 * 1024;
 
-export function openStanding({
-	tails,
-	...parts
-}: Omit<StandingParts, "outputs" | "aside"> & { readonly tails: SavedTails }): Standing {
-	const outputs = new FileSink({ onFailedSync: (failed) => handle(failed, standing, tails) });
+export interface OpenStandingParts extends Omit<StandingParts, "outputs" | "aside"> {
+	readonly tails: SavedTails;
+	/** What outputs have to be below; `undefined` for no limit. */
+	readonly roots: readonly string[] | undefined;
+}
+
+export function openStanding({ tails, roots, ...parts }: OpenStandingParts): Standing {
+	const outputs = new FileSink({ roots, onFailedSync: (failed) => handle(failed, standing, tails) });
 	// The spool's own disk: without it nothing goes on anyway.
 	const aside = new FileSink({
 		stallMs: Number.POSITIVE_INFINITY,
@@ -72,6 +76,7 @@ async function readBack(
 
 /** Whether the file can't even be opened, and not because its disk fails. */
 function isOutOfReach(error: unknown): boolean {
+	if (isRefused(error)) return true;
 	if (error instanceof StalledError || systemCode(error) === "EIO") return false;
 	return Reflect.get(Object(error), "syscall") === "open";
 }

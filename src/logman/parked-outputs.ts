@@ -8,13 +8,15 @@
  * Together they take so many bytes at most; what comes beyond is dropped, and counted here until a line can tell of it.
  */
 
-import { closeSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { removeIfThere, rename, syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
-import { openOwnedFile } from "../platform/owned-files.ts";
+import { openOwnedFile, readPlainFile } from "../platform/owned-files.ts";
 import type { ParkedDrops } from "../spool/checkpoint.ts";
 import { parkedFile } from "../spool/parked-file.ts";
 import { Retry } from "./retry.ts";
+
+const maxNoteBytes = 64 * 1024;
 
 export interface ParkedOutput {
 	/** The output itself. */
@@ -49,7 +51,8 @@ export class ParkedOutputs {
 	 *
 	 * @param broughtBack Bytes that are in their output already, by output, from the checkpoint.
 	 * @param dropped What was dropped, by output, from there as well.
-	 * @throws the file system's error: a note that can't be read now must not be passed over.
+	 * @throws the file system's error: a note that can't be read now must not be passed over. PYLOG_SPOOL_UNSAFE where
+	 *   something else than a file of our own stands in a parked file's place.
 	 */
 	restore(broughtBack: Readonly<Record<string, number>>, dropped: Readonly<Record<string, ParkedDrops>>): void {
 		const names = readdirSync(this.#folder);
@@ -58,9 +61,7 @@ export class ParkedOutputs {
 			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0, dropped[path]);
 		}
 		// What a death in the middle of parking left of a note.
-		for (const name of names.filter((each) => each.endsWith(".json.new"))) {
-			removeIfThere("parked.remove-draft", join(this.#folder, name));
-		}
+		for (const name of names.filter((each) => each.endsWith(".json.new"))) removeDraft(join(this.#folder, name));
 	}
 
 	get size(): number {
@@ -91,7 +92,9 @@ export class ParkedOutputs {
 		const note = noteOf(file);
 		// Without a note nothing waits: lines in such a file are in the output already.
 		removeIfThere("parked.clear", file);
-		const fd = openOwnedFile("parked.create-note", `${note}.new`, "missing");
+		// What a death left, or somebody planted: a link itself goes, and nothing behind it.
+		removeIfThere("parked.clear-draft", `${note}.new`);
+		const fd = openOwnedFile("parked.create-note", `${note}.new`, "exclusive");
 		try {
 			writeWhole("parked.note", fd, Buffer.from(JSON.stringify({ path })), 0);
 			syncData("parked.sync-note", fd);
@@ -146,11 +149,13 @@ export class ParkedOutputs {
 	/** A note alone is what a death in the middle of parking or releasing leaves: nothing waits. */
 	#restore(path: string, broughtBack: number, dropped: ParkedDrops | undefined): void {
 		const file = parkedFile(this.#folder, path);
-		const sizeBytes = statSync(file, { throwIfNoEntry: false })?.size;
+		const sizeBytes = lstatSync(file, { throwIfNoEntry: false })?.size;
 		if (sizeBytes === undefined) {
 			removeIfThere("parked.remove-lone-note", noteOf(file));
 			return;
 		}
+		// Lines are appended to it: it must be a file of ours, and no other's by a link.
+		closeSync(openOwnedFile("parked.open", file, "missing"));
 		// A shorter one is younger than the checkpoint, and nothing of it is brought back.
 		this.#add(path, sizeBytes, broughtBack <= sizeBytes ? broughtBack : 0).dropped = dropped;
 	}
@@ -164,12 +169,21 @@ export class ParkedOutputs {
 	}
 }
 
+/** Removes half a note. */
+function removeDraft(path: string): void {
+	try {
+		removeIfThere("parked.remove-draft", path);
+	} catch {
+		// It stands in nobody's way before that output is parked again.
+	}
+}
+
 function noteOf(file: string): string {
 	return file.replace(/\.log$/, ".json");
 }
 
 function readPath(note: string): string | undefined {
-	const text = readFileSync(note, "utf8");
+	const text = readPlainFile(note, maxNoteBytes) ?? "";
 	try {
 		const value = JSON.parse(text) as { path?: unknown };
 		return typeof value.path === "string" ? value.path : undefined;

@@ -6,8 +6,10 @@
 
 import { OtherFileError } from "../sinks/file/file-sink.ts";
 import { AppendError, readRange } from "../sinks/file/output-file.ts";
+import { isRefused } from "../sinks/file/output-paths.ts";
 import { StalledError } from "../sinks/file/slow-calls.ts";
-import { systemCode } from "../shared/errors.ts";
+import { type PylogError, systemCode } from "../shared/errors.ts";
+import { lineEnds } from "./refusals.ts";
 import type { Delivery } from "./delivery.ts";
 import type { ParkedOutput } from "./parked-outputs.ts";
 import type { SavedTail, SavedTails } from "./saved-tails.ts";
@@ -73,6 +75,7 @@ export class ReturnHome {
 			if (parked.broughtBack < parked.sizeBytes) return await this.#bringBackNext(parked, nowMs);
 			if (parked.dropped === undefined) return await this.#release(parked);
 		} catch (error) {
+			if (isRefused(error) && (await this.#refuse(parked, error))) return true;
 			parked.retry.postpone(nowMs);
 			this.#standing.reportUnwritable(parked.path, error);
 			return false;
@@ -152,9 +155,21 @@ export class ReturnHome {
 		return true;
 	}
 
+	/** An output that may not be written: what waits for it goes to quarantine. Returns whether it does not wait any more. */
+	async #refuse(parked: ParkedOutput, refusal: PylogError): Promise<boolean> {
+		const { refusals, outputs, doubts } = this.#standing;
+		const { path, file, broughtBack, sizeBytes, dropped } = parked;
+		const isWanted = broughtBack < sizeBytes || outputs.owes(path);
+		if (isWanted && !refusals.refuseFile(path, file, await countLines(file, broughtBack), refusal)) return false;
+		if (dropped !== undefined) refusals.refuse(path, Buffer.from(dropped.notice), refusal);
+		doubts.delete(path);
+		this.#forget(parked);
+		return true;
+	}
+
 	async #release(parked: ParkedOutput): Promise<boolean> {
-		const { outputs, aside } = this.#standing;
-		const { path, file, broughtBack } = parked;
+		const { outputs } = this.#standing;
+		const { path, broughtBack } = parked;
 		await outputs.file(path);
 		if (parked.hasTriedOwed && outputs.owes(path)) {
 			parked.hasTriedOwed = false;
@@ -165,10 +180,14 @@ export class ReturnHome {
 			this.#bringToDisk(parked, path, broughtBack, false);
 			return true;
 		}
-		aside.forget(file);
+		this.#forget(parked);
+		return true;
+	}
+
+	#forget(parked: ParkedOutput): void {
+		this.#standing.aside.forget(parked.file);
 		this.#standing.parked.release(parked);
 		this.#standing.store([]);
-		return true;
 	}
 
 	/** Begins to write lines again, or ends it. Returns whether it has ended well. */
@@ -180,6 +199,7 @@ export class ReturnHome {
 			this.#tails.release(tail);
 			return true;
 		}
+		if (isRefused(rewriting?.error) && this.#refuseTail(tail, rewriting.error)) return true;
 		if (rewriting !== undefined) {
 			tail.retry.postpone(nowMs);
 			const what = "write lines again whose sync failed; they are safe in parked/";
@@ -187,6 +207,13 @@ export class ReturnHome {
 		} else if (outputs.isStuck(tail.path)) tail.retry.soon(nowMs, lookMs);
 		else this.#beginRewrite(tail);
 		return false;
+	}
+
+	#refuseTail(tail: SavedTail, refusal: PylogError): boolean {
+		const count = this.#tails.chunksOf(tail).reduce((sum, { bytes }) => sum + lineEnds(bytes), 0);
+		if (!this.#standing.refusals.refuseFile(tail.path, tail.file, count, refusal)) return false;
+		this.#tails.release(tail);
+		return true;
 	}
 
 	#beginRewrite(tail: SavedTail): void {
@@ -214,6 +241,22 @@ async function readWaiting({ file, broughtBack }: ParkedOutput, to: number): Pro
 		return await readRange(file, broughtBack, to);
 	} catch (error) {
 		if (systemCode(error) === "ENOENT") return Buffer.alloc(0);
+		throw error;
+	}
+}
+
+/** Lines of a parked file behind what is brought back; none where somebody took the file away. */
+async function countLines(file: string, from: number): Promise<number> {
+	let count = 0;
+	try {
+		for (let at = from; ; ) {
+			const bytes = await readRange(file, at, at + bytesAtOnce);
+			if (bytes.length === 0) return count;
+			count += lineEnds(bytes);
+			at += bytes.length;
+		}
+	} catch (error) {
+		if (systemCode(error) === "ENOENT") return count;
 		throw error;
 	}
 }

@@ -6,9 +6,10 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeIfThere, rename, syncFolder } from "../platform/durable-file.ts";
+import { openPlainFile } from "../platform/owned-files.ts";
 import type { FileIdentity } from "../sinks/file/output-file.ts";
 import type { WrittenChunk } from "../sinks/file/rewrite-chunks.ts";
 import { writeNewFile } from "../spool/new-file.ts";
@@ -63,7 +64,9 @@ export class SavedTails {
 			if (name.endsWith(`${suffix}.new`)) removeIfThere("parked.remove-tail-draft", file);
 			if (!name.endsWith(suffix)) continue;
 			try {
-				const { path, device, inode } = readTail(file).about;
+				const found = readTail(file);
+				if (found === undefined) throw new Error(`${file} is no regular file`);
+				const { path, device, inode } = found.about;
 				this.#tails.add({ path, device, inode, file, retry: new Retry(), rewriting: undefined });
 			} catch (error) {
 				onDamage(file, error);
@@ -99,8 +102,9 @@ export class SavedTails {
 
 	/** What is saved; nothing where somebody took the file away. @throws the file system's error */
 	chunksOf({ file }: SavedTail): readonly WrittenChunk[] {
-		if (!existsSync(file)) return [];
-		const { about, bytes } = readTail(file);
+		const found = readTail(file);
+		if (found === undefined) return [];
+		const { about, bytes } = found;
 		let at = 0;
 		return about.chunks.map(([offset, length]) => ({ offset, bytes: bytes.subarray(at, (at += length)) }));
 	}
@@ -119,13 +123,29 @@ interface About {
 	readonly chunks: readonly (readonly [offset: number, length: number])[];
 }
 
-/** It was synced before it got its name, so it is whole, unless the disk has damaged it. @throws Error when it has */
-function readTail(file: string): { readonly about: About; readonly bytes: Buffer } {
-	const content = readFileSync(file);
+/**
+ * It was synced before it got its name, so it is whole, unless the disk has damaged it. `undefined` where no file is.
+ *
+ * @throws Error when it is damaged
+ */
+function readTail(file: string): { readonly about: About; readonly bytes: Buffer } | undefined {
+	const content = readContent(file);
+	if (content === undefined) return undefined;
 	const end = content.indexOf(0x0a);
 	const about = JSON.parse(content.toString("utf8", 0, end)) as About;
 	const bytes = content.subarray(end + 1);
 	const length = about.chunks.reduce((sum, chunk) => sum + chunk[1], 0);
 	if (typeof about.path !== "string" || length !== bytes.length) throw new Error(`${file} is damaged`);
 	return { about, bytes };
+}
+
+/** Never through a link, and without waiting for a FIFO. */
+function readContent(file: string): Buffer | undefined {
+	const fd = openPlainFile(file);
+	if (fd === undefined) return undefined;
+	try {
+		return readFileSync(fd);
+	} finally {
+		closeSync(fd);
+	}
 }

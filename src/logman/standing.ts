@@ -9,6 +9,7 @@ import { AppendError } from "../sinks/file/output-file.ts";
 import { UnsettledError } from "../sinks/file/packing.ts";
 import type { CheckpointFile, OutputState } from "../spool/checkpoint.ts";
 import type { SpoolReader } from "../spool/spool-reader.ts";
+import type { Refusals } from "./refusals.ts";
 import type { ErrorLog, ErrorReport } from "./error-log.ts";
 import type { ParkedOutputs } from "./parked-outputs.ts";
 
@@ -20,6 +21,7 @@ export interface StandingParts {
 	readonly reader: SpoolReader;
 	readonly parked: ParkedOutputs;
 	readonly errors: ErrorLog;
+	readonly refusals: Refusals;
 	/** The log files. */
 	readonly outputs: FileSink;
 	/** The parked files, on the spool's own disk. */
@@ -31,15 +33,18 @@ export class Standing {
 	readonly parked: ParkedOutputs;
 	readonly outputs: FileSink;
 	readonly aside: FileSink;
+	/** Keeps lines whose output is refused. */
+	readonly refusals: Refusals;
 	/** By path of the output. */
 	readonly doubts: Map<string, Doubt> = new Map();
 	readonly #checkpoint: CheckpointFile;
 	readonly #errors: ErrorLog;
 	#hasUnconfirmed = false;
 
-	constructor({ checkpoint, reader, parked, errors, outputs, aside }: StandingParts) {
+	constructor({ checkpoint, reader, parked, errors, refusals, outputs, aside }: StandingParts) {
 		this.#checkpoint = checkpoint;
 		this.#errors = errors;
+		this.refusals = refusals;
 		this.reader = reader;
 		this.parked = parked;
 		this.outputs = outputs;

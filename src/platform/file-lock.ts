@@ -6,7 +6,8 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { systemCode } from "../shared/errors.ts";
 import { flockRelease, flockTry, flockWait } from "./libc.ts";
-import { announce, isObserved, type StepName } from "./step.ts";
+import { openOwnedFile } from "./owned-files.ts";
+import type { StepName } from "./step.ts";
 
 export class FileLock {
 	#fd: number;
@@ -15,9 +16,13 @@ export class FileLock {
 		this.#fd = fd;
 	}
 
-	/** Opens (creating it, 0600) and locks `path`; `undefined` when somebody else holds it. Never waits. */
+	/**
+	 * Opens (creating it, 0600) and locks `path`; `undefined` when somebody else holds it. Never waits.
+	 *
+	 * @throws PylogError PYLOG_SPOOL_UNSAFE for what is no file of our own, or the file system's own error.
+	 */
 	static tryAcquire(name: StepName, path: string): FileLock | undefined {
-		const fd = openLockFile(name, path);
+		const fd = openOwnedFile(name, path, "missing");
 		if (flockTry(fd, "exclusive")) return new FileLock(fd);
 		closeSync(fd);
 		return undefined;
@@ -25,7 +30,7 @@ export class FileLock {
 
 	/** As {@link FileLock.tryAcquire}, but waits for the holder; for short critical sections only. */
 	static acquire(name: StepName, path: string): FileLock {
-		const fd = openLockFile(name, path);
+		const fd = openOwnedFile(name, path, "missing");
 		flockWait(fd);
 		return new FileLock(fd);
 	}
@@ -80,11 +85,6 @@ export class FileLock {
 	[Symbol.dispose](): void {
 		this.release();
 	}
-}
-
-function openLockFile(name: StepName, path: string): number {
-	if (isObserved()) announce({ name, call: "create", path });
-	return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }
 
 /** What opening says where there is no file that anybody could have locked: nothing, a file in the way, a link, a socket. */

@@ -41,6 +41,8 @@ export const errorCodes = {
 	PYLOG_NO_LOGMAN: true,
 	/** A logman process was started and did not take the lease. */
 	PYLOG_LOGMAN_START_FAILED: true,
+	/** A record names a file that the logman must not write to. */
+	PYLOG_OUTPUT_REFUSED: false,
 	/** Lines wait in `parked/` because their file can't be written. */
 	PYLOG_OUTPUT_PARKED: true,
 	/** An inbox message is not of the documented form. */

@@ -6,16 +6,23 @@
  * same records again.
  */
 
-import { basename } from "node:path";
 import type { Lane } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
 import type { ChainPosition } from "./checkpoint.ts";
 import type { LogRecord } from "./log-record.ts";
-import { segmentFile } from "./paths.ts";
+import { producerOf, segmentFile } from "./paths.ts";
 import { recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import { segmentHeaderBytes } from "./segment-header.ts";
-import { findNonce, findSegment } from "./segment-lookup.ts";
-import { SegmentReader } from "./segment-reader.ts";
+import { findByRecords, findNonce, findSegment, type FoundSegment } from "./segment-lookup.ts";
+import { type SegmentIdentity, SegmentReader } from "./segment-reader.ts";
+
+/** So many records are looked at behind one that leaves out others. */
+const maxLookAhead = 64;
+/** And so many stretches without a record are passed over in that. */
+const maxSearches = 2;
+
+/** So many segments in a row are looked for without a link or a header that leads to them. */
+const maxLostLinks = 8;
 
 /** Where a chain begins. */
 export const chainStart: ChainPosition = { place: 0, index: 1, offset: segmentHeaderBytes, sequence: 0 };
@@ -25,6 +32,8 @@ export interface Damage {
 	readonly offset: number;
 	/** The damaged bytes, a mebibyte at most. */
 	readonly bytes: Buffer;
+	/** What is wrong, where it is not that the bytes are no valid record. */
+	readonly what?: string;
 }
 
 export class ChainReader {
@@ -37,6 +46,10 @@ export class ChainReader {
 	#offset: number;
 	#sequence: number;
 	#segment: SegmentReader | undefined;
+	/** Whether the place was taken from somewhere else than the segments, and not looked at yet. */
+	#isUnproven = true;
+	/** Whether a link led to the place: a segment must be there. */
+	#isLinked = false;
 	/** Whether more may have been committed since the file was looked at. */
 	#isStale = true;
 	/** Whether the producer is dead: what is not committed now never will be. */
@@ -106,6 +119,8 @@ export class ChainReader {
 			if (this.#isAtLimit()) return undefined;
 			const segment = this.#openSegment();
 			const length = segment === undefined ? 0 : this.#findRecord(segment);
+			// Damage in front of the limit may reach over it.
+			if (this.#isAtLimit()) return undefined;
 			if (segment === undefined || length === 0) {
 				if (!this.#skipLostLink()) return undefined;
 				continue;
@@ -145,10 +160,26 @@ export class ChainReader {
 	#openSegment(): SegmentReader | undefined {
 		if (this.#segment === undefined) {
 			const path = segmentFile(this.directory, this.lane, this.#place);
-			this.#segment = SegmentReader.open(path, this.lane, this.#index, this.#nonce) ?? this.#openDamaged(path);
+			this.#segment = SegmentReader.open(path, this.#identity) ?? this.#openDamaged(path);
 			this.#nonce ??= this.#segment?.header.nonce;
+			if (this.#isUnproven && this.#segment !== undefined) this.#proveOffset(this.#segment);
 		}
 		return this.#segment;
+	}
+
+	get #identity(): SegmentIdentity {
+		return { producer: producerOf(this.directory), lane: this.lane, index: this.#index, nonce: this.#nonce };
+	}
+
+	/**
+	 * A checkpoint may be damaged, or of another time than the segment. Where no record can begin at its offset, the
+	 * segment is read from its start: what was delivered is told by the sequence.
+	 */
+	#proveOffset(segment: SegmentReader): void {
+		this.#isUnproven = false;
+		const offset = this.#offset;
+		const isPlace = segment.hasPlace(offset) && (segment.lengthAt(offset) === 0 || segment.recordAt(offset) !== 0);
+		if (!isPlace) this.#offset = segmentHeaderBytes;
 	}
 
 	/** The segment that is in the file by all that is known, though its header does not say so. */
@@ -158,9 +189,7 @@ export class ChainReader {
 		const state = SegmentReader.headerState(path);
 		if (state === "missing" || state === "valid" || (state === "empty" && this.#nonce === undefined)) return undefined;
 		const nonce = this.#nonce ?? findNonce(this.directory);
-		const producer = Number(basename(this.directory));
-		const header = { producer, lane: this.lane, index: this.#index, nonce: nonce ?? 0 };
-		const segment = SegmentReader.openDamaged(path, header);
+		const segment = SegmentReader.openDamaged(path, { ...this.#identity, nonce: nonce ?? 0 });
 		if (segment === undefined) return undefined;
 		this.#tell(segment, 0, nonce === undefined ? undefined : segmentHeaderBytes);
 		if (nonce !== undefined) return segment;
@@ -174,6 +203,7 @@ export class ChainReader {
 		if (length !== 0) return length;
 		// The chunk may be older than the commit, or have been read in the middle of it.
 		if (this.#isStale || segment.lengthAt(this.#offset) !== 0) {
+			if (this.#isStale) segment.allowSearch();
 			this.#isStale = false;
 			segment.look(this.#offset);
 			length = segment.recordAt(this.#offset);
@@ -203,14 +233,24 @@ export class ChainReader {
 
 	/** Makes the record at the offset the peeked one. Makes none when the record has to be found and checked again. */
 	#decode(segment: SegmentReader, length: number, reference: QueueNumber): void {
-		const at = segment.inChunk(this.#offset);
-		const before = segment.chunk;
-		const sequence = segment.words[(at + recordHeader.sequence) >>> 2] as number;
+		const sequenceAt = segment.inChunk(this.#offset) + recordHeader.sequence;
+		const sequence = segment.words[sequenceAt >>> 2] as number;
 		if (((sequence - this.#sequence) | 0) <= 0) {
 			// Delivered before a checkpoint was lost.
 			this.#offset += length;
 			return;
 		}
+		if (((sequence - this.#sequence) | 0) > 1) {
+			if (this.#isMisplaced(segment, length, sequence)) {
+				this.#tell(segment, this.#offset, this.#offset + length);
+				this.#offset += length;
+				return;
+			}
+			// Looking ahead has moved the chunk.
+			if (segment.recordAt(this.#offset) !== length) return;
+		}
+		const at = segment.inChunk(this.#offset);
+		const before = segment.chunk;
 		const definitionAt = before.readUInt32LE(at + recordHeader.definition);
 		const callSiteAt = before.readUInt32LE(at + recordHeader.callSite);
 		const definition = segment.definition(definitionAt);
@@ -245,6 +285,29 @@ export class ChainReader {
 		};
 	}
 
+	/**
+	 * Whether a record that leaves out others is a copy which does not belong here: then those, or the record itself, follow
+	 * behind it. They would be taken for delivered.
+	 */
+	#isMisplaced(segment: SegmentReader, length: number, sequence: number): boolean {
+		let at = this.#offset + length;
+		let searches = 0;
+		for (let steps = 0; steps < maxLookAhead; steps++) {
+			const isRecord = segment.recordAt(at) !== 0;
+			// Behind a copy there is what is left of the record that it lies on.
+			if (!isRecord) searches += 1;
+			const next = isRecord ? at : searches <= maxSearches ? segment.search(at) : undefined;
+			if (next === undefined) return false;
+			const header = segment.inChunk(next);
+			if (segment.chunk[header + recordHeader.kind] === recordKinds.log) {
+				const follows = segment.words[(header + recordHeader.sequence) >>> 2] as number;
+				if (((follows - this.#sequence) | 0) > 0 && ((follows - sequence) | 0) <= 0) return true;
+			}
+			at = next + segment.lengthAt(next);
+		}
+		return false;
+	}
+
 	/** Goes on in the segment that an end record names; `false` when it is not the one that must follow. */
 	#follow(segment: SegmentReader, at: number, length: number): boolean {
 		const place = segment.chunk.readUInt32LE(at + recordHeader.definition);
@@ -254,6 +317,7 @@ export class ChainReader {
 			return false;
 		}
 		this.#goTo(place, index);
+		this.#isLinked = true;
 		return true;
 	}
 
@@ -264,7 +328,8 @@ export class ChainReader {
 	#skipLostLink(): boolean {
 		if (!this.#isFinal && !this.#isStuck && this.#nonce !== undefined) return false;
 		const lowest = this.#segment === undefined ? this.#index : this.#index + 1;
-		const found = findSegment(this.directory, this.lane, lowest, this.#nonce);
+		const found = this.#findFrom(lowest);
+		if (this.#segment === undefined && this.#isFinal && found?.index !== this.#index) this.#tellLost();
 		if (found === undefined || (found.place === this.#place && found.index === this.#index)) return false;
 		if (this.#segment !== undefined && this.#isStuck) {
 			if (!this.#isFinal && this.#behind !== found.index) {
@@ -278,11 +343,39 @@ export class ChainReader {
 		return true;
 	}
 
+	/** The lowest segment from an index on, by the headers; where that one has none of these, by its records. */
+	#findFrom(lowest: number): FoundSegment | undefined {
+		const found = findSegment(this.directory, this.lane, lowest, this.#nonce);
+		const nonce = this.#nonce ?? findNonce(this.directory);
+		if (!this.#isFinal || found?.index === lowest || nonce === undefined) return found;
+		const last = Math.min((found?.index ?? lowest + 1) - 1, lowest + maxLostLinks);
+		return findByRecords(this.directory, { ...this.#identity, index: lowest, nonce }, last) ?? found;
+	}
+
+	/** Tells of a segment that a link leads to and that is not there, or in whose place there is somebody else's; once. */
+	#tellLost(): void {
+		const path = segmentFile(this.directory, this.lane, this.#place);
+		const header = SegmentReader.headerOf(path);
+		const { producer, lane, index, nonce } = this.#identity;
+		const isForeign = header !== undefined && (header.producer !== producer || header.lane !== lane);
+		if (!isForeign && !this.#isLinked) return;
+		const place = `${index}:lost`;
+		if (this.#told.has(place)) return;
+		this.#told.add(place);
+		const isThere = header !== undefined && header.nonce === nonce ? "another segment" : "nothing of this producer";
+		const what = `segment ${index} of a lane should be in ${path}, where ${isThere} is`;
+		this.#onDamage({ path, offset: 0, bytes: SegmentReader.headOf(path), what });
+	}
+
 	#goTo(place: number, index: number): void {
 		this.#place = place;
 		this.#index = index;
 		this.#offset = segmentHeaderBytes;
 		this.#isStuck = false;
+		this.#isUnproven = false;
+		this.#isLinked = false;
+		// Nothing leads back: what was told of is never met again.
+		this.#told.clear();
 		this.#segment?.close();
 		this.#segment = undefined;
 	}

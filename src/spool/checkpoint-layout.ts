@@ -7,6 +7,8 @@ export const checkpointMagic = 0x504b4350;
 export const checkpointHeaderBytes = 64;
 /** Size of a slot in a new file; it only ever doubles. */
 export const firstSlotBytes: number = 128 * 1024;
+/** A header that names a larger slot is none. */
+export const maxSlotBytes: number = 1024 * 1024 * 1024;
 
 /** Byte offsets in a slot's header. */
 export const checkpointHeader = {

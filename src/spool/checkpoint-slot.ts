@@ -1,6 +1,8 @@
 /**
- * A slot of the checkpoint file: what it holds, and how that becomes bytes and is read back. Valid if and only if its magic,
- * its own place and its checksum are right.
+ * A slot of the checkpoint file: how what it holds becomes bytes, and is read back. Valid if and only if its magic, its own
+ * place, its checksum and the shape of what it holds are right: a checksum is no proof that Pylog wrote it.
+ *
+ * Invariant: nothing is allocated by a length that a damaged header names.
  */
 
 import { fstatSync, readSync } from "node:fs";
@@ -13,79 +15,10 @@ import {
 	checkpointHeaderBytes,
 	checkpointMagic,
 	firstSlotBytes,
+	maxSlotBytes,
 } from "./checkpoint-layout.ts";
-
-/** Where in a lane's chain a record ends. */
-export interface ChainPosition {
-	/** Place of the segment's file in the lane's ring. */
-	readonly place: number;
-	/** Index of the segment in its lane. */
-	readonly index: number;
-	/** Byte offset in the segment. */
-	readonly offset: number;
-	/** Sequence of the last record before it. */
-	readonly sequence: number;
-}
-
-export interface ChainState {
-	readonly producer: number;
-	readonly nonce: number;
-	/** 0 priority, 1 normal. */
-	readonly lane: number;
-	readonly from: ChainPosition;
-	readonly to: ChainPosition;
-}
-
-/** What a file was before a batch went to it. */
-export interface OutputState {
-	/** Path the lines are meant for. */
-	readonly path: string;
-	/** File they go to: `path`, or the parked file that stands in for it. */
-	readonly target: string;
-	readonly device: number;
-	readonly inode: number;
-	readonly sizeBytes: number;
-	/** CRC-32 of the last bytes before `sizeBytes`: is it still the same file? */
-	readonly tail: number;
-	/** Bytes of this batch that went elsewhere before `target` was chosen. */
-	readonly skippedBytes: number;
-	/** When that was, as `Date.now()` tells; not there in checkpoints of earlier versions. */
-	readonly atMs?: number;
-	/** What precedes the batch's lines: the end of somebody else's line, or a line that tells of dropped ones. */
-	readonly lead?: string;
-	/** For lines that come back from a parked file: the range of it. */
-	readonly parked?: { readonly from: number; readonly to: number };
-}
-
-/** A file that lines went to; inode and device are 0 where they are not known. */
-export interface UnsyncedFile {
-	readonly path: string;
-	readonly device: number;
-	readonly inode: number;
-}
-
-/** Records that were dropped because `parked/` had no room. */
-export interface ParkedDrops {
-	readonly count: number;
-	/** The line that is to stand where they are missing. */
-	readonly notice: string;
-}
-
-export interface Checkpoint {
-	/** Every queue number below it was seen. */
-	readonly horizon: number;
-	/** Highest number delivered, by lane: a lower one that comes later is marked late. */
-	readonly delivered: readonly [number, number];
-	readonly chains: readonly ChainState[];
-	/** Outputs of the batch being delivered; empty when there is none. */
-	readonly outputs: readonly OutputState[];
-	/** Bytes already brought back, by path of a parked output. */
-	readonly parked: Readonly<Record<string, number>>;
-	/** Files with bytes that are not known to be on disk. */
-	readonly unsynced: readonly UnsyncedFile[];
-	/** What was dropped of parked outputs and is not told of yet, by path. */
-	readonly dropped?: Readonly<Record<string, ParkedDrops>>;
-}
+import { decodeDelivery } from "./checkpoint-json.ts";
+import type { ChainPosition, ChainState, Checkpoint } from "./checkpoint-state.ts";
 
 /** A valid slot. */
 export interface Slot {
@@ -137,7 +70,7 @@ export function readNewest(fd: number): Slot | undefined {
 	// Slot sizes are powers of two: where the first slot is torn, the second tells its own size.
 	const candidates = first === undefined ? [] : [first, readSlot(fd, first.slotBytes)];
 	if (first === undefined) {
-		for (let slotBytes = firstSlotBytes; slotBytes * 2 <= sizeBytes; slotBytes *= 2)
+		for (let slotBytes = firstSlotBytes; slotBytes < Math.min(sizeBytes, maxSlotBytes + 1); slotBytes *= 2)
 			candidates.push(readSlot(fd, slotBytes));
 	}
 	return candidates.reduce((best, slot) => {
@@ -148,27 +81,69 @@ export function readNewest(fd: number): Slot | undefined {
 
 /** The slot at a place of a file; `undefined` when it is not valid. */
 export function readSlot(fd: number, at: number): Slot | undefined {
-	const header = readExactly(fd, at, checkpointHeaderBytes);
-	if (header === undefined || header.readUInt32LE(checkpointHeader.magic) !== checkpointMagic) return undefined;
-	const slotBytes = header.readUInt32LE(checkpointHeader.slotBytes);
-	const chainBytes = header.readUInt32LE(checkpointHeader.chainCount) * chainStateWords * 4;
-	const totalBytes = checkpointHeaderBytes + chainBytes + header.readUInt32LE(checkpointHeader.jsonBytes);
-	if (totalBytes > slotBytes || (at !== 0 && at !== slotBytes)) return undefined;
+	const header = readSlotHeader(fd, at);
+	if (header === undefined || !isSound(header, at)) return undefined;
+	const { totalBytes, chainBytes, slotBytes, generation } = header;
+	if (totalBytes > checkedFirstBytes && !hasRightSum(fd, at, totalBytes)) return undefined;
 	const bytes = readExactly(fd, at, totalBytes);
 	if (bytes === undefined) return undefined;
 	const crc = bytes.readUInt32LE(checkpointHeader.crc);
 	bytes.writeUInt32LE(0, checkpointHeader.crc);
 	if (crc32(bytes) !== crc) return undefined;
-	const generation = bytes.readDoubleLE(checkpointHeader.generation);
-	return { generation, slotBytes, checkpoint: decode(bytes, chainBytes) };
+	const checkpoint = decode(bytes, chainBytes);
+	return checkpoint === undefined ? undefined : { generation, slotBytes, checkpoint };
 }
 
-/** What stands in a slot as JSON. A path alone is what earlier versions had of a file that is not synced. */
-type Texts = Pick<Checkpoint, "outputs" | "parked" | "dropped"> & {
-	readonly unsynced: readonly (UnsyncedFile | string)[];
-};
+/** What the header of a slot says, right or wrong. */
+export interface SlotHeader {
+	readonly slotBytes: number;
+	readonly generation: number;
+	readonly chainBytes: number;
+	/** Of header, chains and JSON. */
+	readonly totalBytes: number;
+}
 
-function decode(bytes: Buffer, chainBytes: number): Checkpoint {
+/** The header at a place of a file; `undefined` where there is no magic. */
+export function readSlotHeader(fd: number, at: number): SlotHeader | undefined {
+	const header = readExactly(fd, at, checkpointHeaderBytes);
+	if (header === undefined || header.readUInt32LE(checkpointHeader.magic) !== checkpointMagic) return undefined;
+	const chainBytes = header.readUInt32LE(checkpointHeader.chainCount) * chainStateWords * 4;
+	return {
+		slotBytes: header.readUInt32LE(checkpointHeader.slotBytes),
+		generation: header.readDoubleLE(checkpointHeader.generation),
+		chainBytes,
+		totalBytes: checkpointHeaderBytes + chainBytes + header.readUInt32LE(checkpointHeader.jsonBytes),
+	};
+}
+
+function isSound({ slotBytes, generation, totalBytes }: SlotHeader, at: number): boolean {
+	if (slotBytes < firstSlotBytes || slotBytes > maxSlotBytes || (slotBytes & (slotBytes - 1)) !== 0) return false;
+	if (totalBytes > slotBytes || (at !== 0 && at !== slotBytes)) return false;
+	return Number.isSafeInteger(generation) && generation > 0;
+}
+
+/** From this size on the checksum is looked at in small pieces, before there is memory for the whole. */
+const checkedFirstBytes = 1024 * 1024;
+
+function hasRightSum(fd: number, at: number, totalBytes: number): boolean {
+	const chunk = Buffer.alloc(64 * 1024);
+	let crc = 0;
+	let sum = 0;
+	for (let done = 0; done < totalBytes; ) {
+		const read = readSync(fd, chunk, 0, Math.min(chunk.length, totalBytes - done), at + done);
+		if (read === 0 || (done === 0 && read < checkpointHeaderBytes)) return false;
+		if (done === 0) {
+			crc = chunk.readUInt32LE(checkpointHeader.crc);
+			chunk.writeUInt32LE(0, checkpointHeader.crc);
+		}
+		sum = crc32(chunk.subarray(0, read), sum);
+		done += read;
+	}
+	return sum === crc;
+}
+
+/** What stands in a slot whose checksum is right; `undefined` where it is nothing that Pylog writes. */
+function decode(bytes: Buffer, chainBytes: number): Checkpoint | undefined {
 	const words = new Uint32Array(bytes.buffer, bytes.byteOffset + checkpointHeaderBytes, chainBytes / 4);
 	const chains: ChainState[] = [];
 	for (let at = 0; at < words.length; at += chainStateWords) {
@@ -180,19 +155,15 @@ function decode(bytes: Buffer, chainBytes: number): Checkpoint {
 			to: decodePosition(words, at + chainState.to),
 		});
 	}
-	const json = JSON.parse(bytes.toString("utf8", checkpointHeaderBytes + chainBytes)) as Texts;
-	return {
-		horizon: bytes.readDoubleLE(checkpointHeader.horizon),
-		delivered: [
-			bytes.readDoubleLE(checkpointHeader.deliveredPriority),
-			bytes.readDoubleLE(checkpointHeader.deliveredNormal),
-		],
-		chains,
-		outputs: json.outputs,
-		parked: json.parked,
-		unsynced: json.unsynced.map((file) => (typeof file === "string" ? { path: file, device: 0, inode: 0 } : file)),
-		...(json.dropped === undefined ? {} : { dropped: json.dropped }),
-	};
+	const horizon = bytes.readDoubleLE(checkpointHeader.horizon);
+	const delivered = [
+		bytes.readDoubleLE(checkpointHeader.deliveredPriority),
+		bytes.readDoubleLE(checkpointHeader.deliveredNormal),
+	] as const;
+	const delivery = decodeDelivery(bytes, checkpointHeaderBytes + chainBytes);
+	const areNumbers = [horizon, ...delivered].every((number) => Number.isSafeInteger(number) && number >= 0);
+	if (delivery === undefined || !areNumbers || chains.some(({ lane }) => lane > 1)) return undefined;
+	return { horizon, delivered, chains, ...delivery };
 }
 
 function decodePosition(words: Uint32Array, at: number): ChainPosition {

@@ -17,17 +17,20 @@
  * only where it is newer than what is left of the first: while the machine runs, the first one is never behind.
  */
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { removeIfThere, rename, syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { reserve } from "../platform/reserve.ts";
-import { PylogError, systemCode } from "../shared/errors.ts";
+import { PylogError } from "../shared/errors.ts";
 import { lanes } from "../shared/lane.ts";
-import { spoolPaths } from "./paths.ts";
-import { Removals } from "./removals.ts";
+import { type DamagedSlot, lookAtSlots, type SlotLook } from "./checkpoint-damage.ts";
 import { checkpointHeaderBytes, firstSlotBytes } from "./checkpoint-layout.ts";
-import { type Checkpoint, encodeSlot, readExactly, readNewest, readSlot, type Slot } from "./checkpoint-slot.ts";
+import { encodeSlot, readNewest, readSlot, type Slot } from "./checkpoint-slot.ts";
+import type { Checkpoint } from "./checkpoint-state.ts";
+import { spoolPaths } from "./paths.ts";
+import { openRegularFile } from "./regular-file.ts";
+import { Removals } from "./removals.ts";
 
 export type {
 	ChainPosition,
@@ -36,48 +39,16 @@ export type {
 	OutputState,
 	ParkedDrops,
 	UnsyncedFile,
-} from "./checkpoint-slot.ts";
+} from "./checkpoint-state.ts";
 
-/** The newest valid checkpoint of a file; `undefined` where there is none. Reads only. */
+/** The newest valid checkpoint of a file; `undefined` where there is none. Reads only, and never waits. */
 export function readCheckpoint(path: string): Checkpoint | undefined {
-	let fd: number;
+	const look = openRegularFile(path);
+	if (look.kind !== "file") return undefined;
 	try {
-		fd = openSync(path, "r");
-	} catch {
-		return undefined;
-	}
-	try {
-		return readNewest(fd)?.checkpoint;
+		return readNewest(look.fd)?.checkpoint;
 	} finally {
-		closeSync(fd);
-	}
-}
-
-/** What stands in one of the two slots. Without a generation it is empty, or `isDamaged`. */
-export interface CheckpointSlot {
-	readonly offset: number;
-	readonly generation: number | undefined;
-	readonly isDamaged: boolean;
-}
-
-/** Both slots of a checkpoint file, for those who only look; none where there is no file. */
-export function checkpointSlots(path: string): readonly CheckpointSlot[] {
-	let fd: number;
-	try {
-		fd = openSync(path, "r");
-	} catch (error) {
-		if (systemCode(error) === "ENOENT") return [];
-		throw error;
-	}
-	try {
-		const slotBytes = readNewest(fd)?.slotBytes ?? firstSlotBytes;
-		return [0, slotBytes].map((offset) => {
-			const generation = readSlot(fd, offset)?.generation;
-			const isEmpty = readExactly(fd, offset, checkpointHeaderBytes)?.every((byte) => byte === 0) ?? true;
-			return { offset, generation, isDamaged: generation === undefined && !isEmpty };
-		});
-	} finally {
-		closeSync(fd);
+		closeSync(look.fd);
 	}
 }
 
@@ -88,8 +59,15 @@ export class CheckpointFile {
 	#generation: number;
 	/** The newest checkpoint; `undefined` in a new file. */
 	#latest: Checkpoint | undefined;
+	/** Slots that hold bytes which are no checkpoint, nor what a death in the middle of a write leaves. */
+	readonly damaged: readonly DamagedSlot[];
+	/** Whether there may have been a newer checkpoint than {@link latest}: the other slot has none. */
+	readonly isUncertain: boolean;
 
 	private constructor(slots: SlotPair, synced: SlotPair, removals: Removals) {
+		const looks = slots.look();
+		this.damaged = looks.flatMap(({ damage }) => damage ?? []);
+		this.isUncertain = looks.some(({ generation }) => generation === undefined);
 		this.#slots = slots;
 		this.#synced = synced;
 		this.#removals = removals;
@@ -132,6 +110,14 @@ export class CheckpointFile {
 		this.#slots.write(checkpoint, this.#generation + 1);
 		this.#generation += 1;
 		this.#latest = checkpoint;
+	}
+
+	/** Puts a state, if there is one, in the place of {@link damaged} slots, so that nobody is told of them again. */
+	replaceDamaged(checkpoint: Checkpoint | undefined): void {
+		if (this.damaged.length === 0) return;
+		// It goes to the slot that does not count, which is the damaged one.
+		if (checkpoint !== undefined) this.write(checkpoint);
+		else for (const { offset } of this.damaged) this.#slots.clear(offset);
 	}
 
 	/** Brings the newest state to the disk, after what must not come back once it counts. Blocks. */
@@ -182,6 +168,11 @@ class SlotPair {
 		return this.#newest;
 	}
 
+	/** Both slots as they are now. */
+	look(): readonly SlotLook[] {
+		return lookAtSlots(this.#fd, this.#newest);
+	}
+
 	write(checkpoint: Checkpoint, generation: number): void {
 		let bytes = encodeSlot(checkpoint, generation, this.#slotBytes);
 		if (bytes.length > this.#slotBytes) {
@@ -199,6 +190,11 @@ class SlotPair {
 
 	close(): void {
 		closeSync(this.#fd);
+	}
+
+	/** Empties the slot at an offset. */
+	clear(offset: number): void {
+		writeWhole("checkpoint.clear-damaged", this.#fd, Buffer.alloc(checkpointHeaderBytes), offset);
 	}
 
 	/** Moves to a file with larger slots; the rename makes it count, with the newest state in it. */

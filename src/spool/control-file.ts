@@ -7,36 +7,37 @@
  */
 
 import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
-import { join } from "node:path";
-import { rename, syncNewFolders } from "../platform/durable-file.ts";
+import { syncNewFolders } from "../platform/durable-file.ts";
 import { flockRelease, flockTry } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
+import { refusePlantedLinks } from "../platform/planted-links.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import { type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
+	clampWord,
 	controlBytes,
 	controlHeader,
 	controlMagic,
 	controlWords,
-	highBits,
 	slotBytes,
 	slotCount,
 	slotInBetween,
 	slotsStartByte,
 	slotWords,
-	spoolVersion,
 } from "./control-layout.ts";
+import { controlHeaderBytes, findControlProblem } from "./control-header.ts";
 import { renewControl, reserveWhole } from "./control-renewal.ts";
 import { isLeaseHeld } from "./lease.ts";
 import { livingProducers } from "./numbering.ts";
 import { otherVersion } from "./other-version.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
+import { Quarantine } from "./quarantine.ts";
 
 /** How long another process may take to make the file: it reads all that waits in the spool for that. */
 const makingMs = 15_000;
@@ -49,10 +50,15 @@ export class ControlFile {
 	readonly mapping: Mapping;
 	/** Wakes the logman. */
 	readonly doorbell: Doorbell;
+	/** What was wrong with the file that this opening put into quarantine. */
+	readonly replaced: string | undefined;
+	/** The word never goes back, unless somebody else writes it. */
+	#mostSlotsUsed = 0;
 	readonly #inode: number;
 
-	private constructor(paths: SpoolPaths, fd: number) {
+	private constructor(paths: SpoolPaths, fd: number, replaced: string | undefined) {
 		this.paths = paths;
+		this.replaced = replaced;
 		this.#inode = fstatSync(fd).ino;
 		const mapping = Mapping.map(fd, controlBytes);
 		this.mapping = mapping;
@@ -74,21 +80,26 @@ export class ControlFile {
 	}
 
 	static #open(paths: SpoolPaths): ControlFile {
+		refusePlantedLinks(paths.cacheDir);
 		const firstMade = ensureOwnedDirectory("spool.folder", paths.cacheDir);
 		refuseNetwork(paths.cacheDir);
 		if (firstMade !== undefined) syncNewFolders("spool.sync-new-folders", firstMade, paths.cacheDir);
 		for (const folder of [paths.producers, paths.parked, paths.quarantine])
 			ensureOwnedDirectory("spool.subfolder", folder);
+		let replaced: string | undefined;
 		for (;;) {
 			const fd = openOwnedFile("control.create", paths.control, "missing");
 			try {
 				if (!isReady(fd)) {
 					waitForMaker(fd, paths);
-					if (wasReplaced(fd, paths.control) || !prepare(fd, paths)) continue;
+					if (wasReplaced(fd, paths.control)) continue;
+					const problem = prepare(fd, paths);
+					replaced = problem ?? replaced;
+					if (problem !== undefined) continue;
 				}
 				// Also one that has been there: a copy of a spool may have holes, and a store into one can end the process.
 				reserveWhole(fd, paths);
-				return new ControlFile(paths, fd);
+				return new ControlFile(paths, fd, replaced);
 			} finally {
 				flockRelease(fd);
 				closeSync(fd);
@@ -101,9 +112,12 @@ export class ControlFile {
 		return lstatSync(this.paths.control, { throwIfNoEntry: false })?.ino === this.#inode;
 	}
 
-	/** A shared word, by its name in `controlWords`. */
+	/** A shared word, by its name in `controlWords`, within what it can mean. */
 	load(word: keyof typeof controlWords): number {
-		return Atomics.load(this.mapping.words, controlWords[word]) >>> 0;
+		const value = clampWord(word, Atomics.load(this.mapping.words, controlWords[word]) >>> 0);
+		if (word !== "slotsUsed") return value;
+		this.#mostSlotsUsed = Math.max(this.#mostSlotsUsed, value);
+		return this.#mostSlotsUsed;
 	}
 
 	store(word: keyof typeof controlWords, value: number): void {
@@ -117,7 +131,17 @@ export class ControlFile {
 
 	/** The full number the next record gets, as far as the high bits are known. */
 	counter(): QueueNumber {
-		return queueNumber((this.load("numberHigh") % highBits) * 2 ** 32 + this.load("nextNumber"));
+		return queueNumber(this.load("numberHigh") * 2 ** 32 + this.load("nextNumber"));
+	}
+
+	/** Makes sure that all slots with an owner are looked at. Returns whether some were not. */
+	recountSlots(): boolean {
+		const { words } = this.mapping;
+		let used = slotCount;
+		while (used > 0 && Atomics.load(words, this.slotWord(used - 1) + slotWords.owner) === 0) used -= 1;
+		const wasLow = this.load("slotsUsed") < used;
+		if (wasLow) this.raiseSlotsUsed(used);
+		return wasLow;
 	}
 
 	/** Index of a slot's first word. */
@@ -147,7 +171,7 @@ export class ControlFile {
 			announceStore("slot.claim");
 			if (Atomics.compareExchange(words, owner, 0, producer) !== 0) continue;
 			announceStore("slot.count");
-			this.#raiseSlotsUsed(slot + 1);
+			this.raiseSlotsUsed(slot + 1);
 			return slot;
 		}
 		return undefined;
@@ -202,6 +226,21 @@ export class ControlFile {
 		else Atomics.and(this.mapping.words, controlWords.closedLanes, ~bit);
 	}
 
+	/**
+	 * Sets the counter of queue numbers to `atLeast` (low 32 bits) where it is below: somebody has set it back, or put an older
+	 * copy of the file in place. Returns whether it was.
+	 */
+	raiseCounter(atLeast: number): boolean {
+		const { words } = this.mapping;
+		for (;;) {
+			const now = Atomics.load(words, controlWords.nextNumber);
+			// By the sign of their difference, as all counts of 32 bits.
+			if (((atLeast - now) | 0) <= 0) return false;
+			announceStore("control.raise-number");
+			if (Atomics.compareExchange(words, controlWords.nextNumber, now, atLeast | 0) === now) return true;
+		}
+	}
+
 	close(): void {
 		this.mapping.unmap();
 	}
@@ -215,11 +254,12 @@ export class ControlFile {
 		return true;
 	}
 
-	#raiseSlotsUsed(atLeast: number): void {
+	/** Notes that so many slots have been taken: whoever reads them must not stop before. */
+	raiseSlotsUsed(atLeast: number): void {
 		const words = this.mapping.words;
 		for (;;) {
 			const now = Atomics.load(words, controlWords.slotsUsed);
-			if (now >= atLeast) return;
+			if (now >>> 0 >= atLeast) return;
 			if (Atomics.compareExchange(words, controlWords.slotsUsed, now, atLeast) === now) return;
 		}
 	}
@@ -251,9 +291,11 @@ function refuseNetwork(cacheDir: string): void {
  */
 function isReady(fd: number): boolean {
 	for (let look = 1; look <= 2; look++) {
-		const header = Buffer.alloc(64);
+		const header = Buffer.alloc(controlHeaderBytes);
 		readSync(fd, header, 0, header.length, 0);
-		if (findProblem(header, fstatSync(fd).size) !== undefined || !isOfThisBoot(header)) return false;
+		const problem = findControlProblem(header, fstatSync(fd).size);
+		if (problem?.version !== undefined) throw otherVersion(problem.version);
+		if (problem !== undefined || !isOfThisBoot(header)) return false;
 	}
 	return true;
 }
@@ -284,27 +326,28 @@ function wasReplaced(fd: number, path: string): boolean {
 	return lstatSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino;
 }
 
-/** Makes the open, locked control file ready to be mapped; `false` when it was moved aside and must be opened again. */
-function prepare(fd: number, paths: SpoolPaths): boolean {
-	const header = Buffer.alloc(64);
+/** Makes the open, locked control file ready to be mapped. Returns why, when it was moved aside and must be opened again. */
+function prepare(fd: number, paths: SpoolPaths): string | undefined {
+	const header = Buffer.alloc(controlHeaderBytes);
 	readSync(fd, header, 0, header.length, 0);
 	const sizeBytes = fstatSync(fd).size;
 	// The magic is written last: without it, the file is new, or whoever made it died.
 	const isUnfinished = sizeBytes <= controlBytes && isBegun(header);
-	const problem = isUnfinished ? undefined : findProblem(header, sizeBytes);
-	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return true;
+	const problem = isUnfinished ? undefined : findControlProblem(header, sizeBytes);
+	if (problem?.version !== undefined) throw otherVersion(problem.version);
+	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return undefined;
 	const users = usersOf(paths);
 	if (users !== undefined) {
 		// Nobody outlives a boot. Where /proc is hidden from some processes, they know the boot by another name.
-		if (!isUnfinished && problem === undefined) return true;
-		throw damagedInUse(paths, problem ?? "it was emptied or removed", users);
+		if (!isUnfinished && problem === undefined) return undefined;
+		throw damagedInUse(paths, problem?.what ?? "it was emptied or removed", users);
 	}
 	if (problem !== undefined) {
-		rename("control.set-aside", paths.control, join(paths.quarantine, `control-${Date.now()}`));
-		return false;
+		setAside(paths, problem.what);
+		return problem.what;
 	}
 	renewControl(fd, paths);
-	return true;
+	return undefined;
 }
 
 /** Whether none of the magic is there, or a part of it from its start. */
@@ -314,13 +357,10 @@ function isBegun(header: Buffer): boolean {
 	return written.length < controlMagic.length && controlMagic.startsWith(written);
 }
 
-function findProblem(header: Buffer, sizeBytes: number): string | undefined {
-	if (header.toString("latin1", 0, 8) !== controlMagic) return "it does not start with its magic";
-	if (sizeBytes < header.length) return `its size is ${sizeBytes}, not ${controlBytes}`;
-	const version = header.readUInt32LE(controlHeader.version);
-	if (version !== spoolVersion) throw otherVersion(version);
-	if (header.readUInt32LE(controlHeader.slotCount) !== slotCount) return "its slot count is wrong";
-	return sizeBytes === controlBytes ? undefined : `its size is ${sizeBytes}, not ${controlBytes}`;
+/** Keeps a damaged control file in quarantine; another one can be made then. */
+function setAside(paths: SpoolPaths, problem: string): void {
+	const outcome = new Quarantine(paths.quarantine).take(paths.control, `the control file is damaged: ${problem}`);
+	if (outcome.kind === "failed") throw outcome.error;
 }
 
 /** Who has the control file mapped at this moment, as text; `undefined` for nobody. */

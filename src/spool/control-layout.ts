@@ -52,6 +52,15 @@ export const slotsStartByte = 1024;
 export const slotBytes = 64;
 export const controlBytes: number = slotsStartByte + slotCount * slotBytes;
 
+/**
+ * A shared word as it can be believed: anybody of this user can write any value. What would lead out of the file, or
+ * out of the exact numbers, is brought back into them.
+ */
+export function clampWord(name: keyof typeof controlWords, value: number): number {
+	if (name === "slotsUsed") return Math.min(value, slotCount);
+	return name === "numberHigh" ? value % highBits : value;
+}
+
 /** Owner of a slot that goes from one producer to the next (or to nobody) at this moment. */
 export const slotInBetween: number = -1;
 

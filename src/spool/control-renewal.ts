@@ -9,7 +9,7 @@ import { bootId } from "../platform/machine.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
 import { keepInPlace, reserve } from "../platform/reserve.ts";
 import { PylogError } from "../shared/errors.ts";
-import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
+import { liftQueueNumber, queueNumber } from "../shared/numbers.ts";
 import { CheckpointFile } from "./checkpoint.ts";
 import {
 	controlBytes,
@@ -22,7 +22,7 @@ import {
 	spoolVersion,
 } from "./control-layout.ts";
 import { Inbox } from "./inbox.ts";
-import { highestNumbers } from "./numbering.ts";
+import { type HighestNumbers, highestNumbers } from "./numbering.ts";
 import type { SpoolPaths } from "./paths.ts";
 
 /**
@@ -31,11 +31,14 @@ import type { SpoolPaths } from "./paths.ts";
  */
 export const numbersSkipped: number = 2 ** 24;
 
+/** Numbers that a spool can have given since the last that a checkpoint or a record has. */
+const mostUnseen = 2 ** 30;
+
 /** Writes an open, locked control file anew, for this boot. @throws PylogError PYLOG_SPOOL_FULL */
 export function renewControl(fd: number, paths: SpoolPaths): void {
 	CheckpointFile.restore(paths.checkpoint);
 	const seen = highestNumbers(paths);
-	const before = readCounters(fd, queueNumber(seen.queue));
+	const before = readCounters(fd, seen);
 	// A file that was valid once may have given numbers that nothing else on the disk tells of.
 	const isNew = seen.queue <= 0 && before.next === 0;
 	const next = isNew ? 1 : Math.max(seen.queue, before.next - 1, 0) + 1 + numbersSkipped;
@@ -76,14 +79,17 @@ function reserveForLogman(paths: SpoolPaths): void {
 }
 
 /** The number counter and the number of the next producer, before they are written anew; zeros in a new file. */
-function readCounters(fd: number, near: QueueNumber): { next: number; nextProducer: number } {
+function readCounters(fd: number, { queue, hasCheckpoint }: HighestNumbers): { next: number; nextProducer: number } {
 	const bytes = Buffer.alloc(slotsStartByte);
 	readSync(fd, bytes, 0, bytes.length, 0);
 	const low = bytes.readUInt32LE(controlWords.nextNumber * 4);
+	const nextProducer = bytes.readUInt32LE(controlWords.nextProducer * 4);
+	if (hasCheckpoint) {
+		// The checkpoint has all bits. What is far from it was not counted: it is damage.
+		const ahead = (low - (queue % 2 ** 32)) | 0;
+		return { next: ahead <= mostUnseen ? queue + ahead : 0, nextProducer };
+	}
 	const high = bytes.readUInt32LE(controlWords.numberHigh * 4) % highBits;
-	return {
-		// The counter may have passed 2^32 since the high bits were stored.
-		next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, near)),
-		nextProducer: bytes.readUInt32LE(controlWords.nextProducer * 4),
-	};
+	// The counter may have passed 2^32 since the high bits were stored.
+	return { next: Math.max(high * 2 ** 32 + low, liftQueueNumber(low, queueNumber(queue))), nextProducer };
 }

@@ -5,20 +5,21 @@
  * an earlier boot are left out, for no producer of that boot lives.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { bootId } from "../platform/machine.ts";
-import { systemCode } from "../shared/errors.ts";
+import { findControlProblem } from "./control-header.ts";
 import {
+	clampWord,
 	controlBytes,
 	controlHeader,
-	controlMagic,
 	controlWords,
 	slotBytes,
 	slotCount,
 	slotsStartByte,
 	slotWords,
-	spoolVersion,
 } from "./control-layout.ts";
+import { openRegularFile } from "./regular-file.ts";
+import { type ImpossibleWord, impossibleWords } from "./word-limits.ts";
 
 /** A producer's slot. Counts are the low 32 bits; where there are two, the priority lane's comes first. */
 export interface SlotSnapshot {
@@ -41,6 +42,10 @@ export interface ControlSnapshot {
 	readonly createdMs: number;
 	readonly isOfThisBoot: boolean;
 	readonly slots: readonly SlotSnapshot[];
+	/** Whether there is an owner in a slot that the file calls never taken. */
+	readonly hasWrongSlotCount: boolean;
+	/** Shared words that hold what nobody of ours writes. */
+	readonly impossibleWords: readonly ImpossibleWord[];
 	/** A shared word, by its name in `controlWords`. */
 	word(name: keyof typeof controlWords): number;
 }
@@ -48,57 +53,52 @@ export interface ControlSnapshot {
 /**
  * Reads a control file; `undefined` where there is none, or none yet. Blocks for a few system calls.
  *
- * @throws the file system's own error for a file that is there and can't be read.
+ * @throws the file system's own error where it gives no answer.
  */
 export function readControl(path: string): ControlSnapshot | undefined {
-	const file = readStart(path);
-	if (file === undefined || file.bytes.every((byte) => byte === 0)) return undefined;
 	const bytes = Buffer.alloc(controlBytes);
-	file.bytes.copy(bytes);
+	const { sizeBytes, problem } = readStart(path, bytes);
+	if (problem === undefined && bytes.every((byte) => byte === 0)) return undefined;
 	const isOfThisBoot = bytes.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
+	const found = findControlProblem(bytes, sizeBytes);
 	return {
-		problem: findProblem(bytes, file.sizeBytes),
+		problem: problem ?? found?.what,
 		version: bytes.readUInt32LE(controlHeader.version),
-		isOtherVersion: hasMagic(bytes) && bytes.readUInt32LE(controlHeader.version) !== spoolVersion,
+		isOtherVersion: found?.version !== undefined,
 		createdMs: bytes.readDoubleLE(controlHeader.createdMs),
 		isOfThisBoot,
 		slots: isOfThisBoot ? readSlots(bytes) : [],
-		word: (name) => bytes.readUInt32LE(controlWords[name] * 4),
+		hasWrongSlotCount: isOfThisBoot && bytes.readUInt32LE(controlWords.slotsUsed * 4) < countTaken(bytes),
+		impossibleWords: isOfThisBoot ? impossibleWords((name) => bytes.readUInt32LE(controlWords[name] * 4)) : [],
+		word: (name) => clampWord(name, bytes.readUInt32LE(controlWords[name] * 4)),
 	};
 }
 
-function readStart(path: string): { bytes: Buffer; sizeBytes: number } | undefined {
-	let fd: number;
+/** Fills `bytes` from the start of the file, as far as it goes. Says why where that is no file. */
+function readStart(path: string, bytes: Buffer): { readonly sizeBytes: number; readonly problem?: string } {
+	const look = openRegularFile(path);
+	if (look.kind === "missing") return { sizeBytes: 0 };
+	if (look.kind === "other") return { sizeBytes: 0, problem: look.what };
 	try {
-		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-	} catch (error) {
-		if (systemCode(error) === "ENOENT") return undefined;
-		throw error;
-	}
-	try {
-		const bytes = Buffer.alloc(controlBytes);
-		return { bytes: bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), sizeBytes: fstatSync(fd).size };
+		readSync(look.fd, bytes, 0, bytes.length, 0);
+		return { sizeBytes: look.sizeBytes };
 	} finally {
-		closeSync(fd);
+		closeSync(look.fd);
 	}
 }
 
-function hasMagic(bytes: Buffer): boolean {
-	return bytes.toString("latin1", 0, 8) === controlMagic;
-}
-
-function findProblem(bytes: Buffer, sizeBytes: number): string | undefined {
-	if (!hasMagic(bytes)) return `it does not start with ${controlMagic}`;
-	const version = bytes.readUInt32LE(controlHeader.version);
-	if (version !== spoolVersion) return `it is of format version ${version}, and this Pylog knows ${spoolVersion}`;
-	const slots = bytes.readUInt32LE(controlHeader.slotCount);
-	if (slots !== slotCount) return `it says it has ${slots} slots, not ${slotCount}`;
-	return sizeBytes === controlBytes ? undefined : `it has ${sizeBytes} bytes, not ${controlBytes}`;
+/** What the count of slots has to be for all owners to be seen; what it is, where that is more and possible. */
+function countTaken(bytes: Buffer): number {
+	const said = bytes.readUInt32LE(controlWords.slotsUsed * 4);
+	for (let slot = slotCount - 1; slot >= said; slot--) {
+		if (bytes.readUInt32LE(slotsStartByte + slot * slotBytes + slotWords.owner * 4) !== 0) return slot + 1;
+	}
+	return Math.min(said, slotCount);
 }
 
 function readSlots(bytes: Buffer): SlotSnapshot[] {
 	const slots: SlotSnapshot[] = [];
-	const used = Math.min(bytes.readUInt32LE(controlWords.slotsUsed * 4), slotCount);
+	const used = Math.min(countTaken(bytes), slotCount);
 	for (let slot = 0; slot < used; slot++) {
 		const start = slotsStartByte + slot * slotBytes;
 		const word = (index: number): number => bytes.readUInt32LE(start + index * 4);

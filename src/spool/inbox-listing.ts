@@ -31,6 +31,8 @@ export class InboxListing {
 	#known: readonly Found[] = [];
 	#next = 0;
 	#staleAtMs = 0;
+	/** Whether the last look left names out. */
+	#hasPassedOver = false;
 	/** The folder's time of change when it was found empty, unless something may have come within the same tick. */
 	#emptyAtNs: bigint | undefined;
 
@@ -41,40 +43,43 @@ export class InboxListing {
 	/**
 	 * The oldest names, at most `limit`, each there a moment ago.
 	 *
+	 * @param isPassedOver Names that are left out, and do not count.
 	 * @throws {PylogError} when the folder can't be read; one that does not exist is empty
 	 */
-	names(limit: number): string[] {
+	names(limit: number, isPassedOver: (name: string) => boolean = () => false): string[] {
 		if (this.#emptyAtNs !== undefined && this.#emptyAtNs === this.#changedNs()) return [];
 		if (performance.now() < this.#staleAtMs) {
-			const names = this.#standing(limit);
+			const names = this.#standing(limit, isPassedOver);
 			if (names.length === limit) return names;
 		}
-		this.#look(limit);
-		return this.#standing(limit);
+		this.#look(limit, isPassedOver);
+		return this.#standing(limit, isPassedOver);
 	}
 
-	#standing(limit: number): string[] {
+	#standing(limit: number, isPassedOver: (name: string) => boolean): string[] {
 		const names: string[] = [];
 		for (let index = this.#next; index < this.#known.length && names.length < limit; index++) {
 			const { name } = this.#known[index] as Found;
+			if (isPassedOver(name)) continue;
 			if (lstatSync(join(this.#folder, name), { throwIfNoEntry: false }) !== undefined) names.push(name);
 			else if (index === this.#next) this.#next += 1;
 		}
 		return names;
 	}
 
-	#look(limit: number): void {
+	#look(limit: number, isPassedOver: (name: string) => boolean): void {
 		const startMs = performance.now();
 		const changedNs = this.#changedNs();
 		const isSettled = changedNs !== undefined && Date.now() - Number(changedNs / 1_000_000n) > settledAfterMs;
 		try {
-			this.#known = this.#oldest(Math.max(limit, maxKnown));
+			this.#known = this.#oldest(Math.max(limit, maxKnown), isPassedOver);
 		} catch (error) {
 			if (systemCode(error) !== "ENOENT") throw fileError("Reading the folder", this.#folder, error);
 			this.#known = [];
 		}
 		this.#next = 0;
-		this.#emptyAtNs = isSettled && this.#known.length === 0 ? changedNs : undefined;
+		const isEmpty = this.#known.length === 0 && !this.#hasPassedOver;
+		this.#emptyAtNs = isSettled && isEmpty ? changedNs : undefined;
 		const endMs = performance.now();
 		this.#staleAtMs = endMs + Math.max(minKnownForMs, (endMs - startMs) / lookShare);
 	}
@@ -83,18 +88,23 @@ export class InboxListing {
 		return lstatSync(this.#folder, { bigint: true, throwIfNoEntry: false })?.ctimeNs;
 	}
 
-	#oldest(count: number): Found[] {
+	#oldest(count: number, isPassedOver: (name: string) => boolean): Found[] {
 		const found: Found[] = [];
 		const keepOldest = (): void => {
 			found.sort(byTimeAndName);
 			found.length = Math.min(found.length, count);
 		};
 		let hasForeignNames = false;
+		this.#hasPassedOver = false;
 		const folder = opendirSync(this.#folder, { bufferSize: 1024 });
 		try {
 			for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
 				const { name } = entry;
 				hasForeignNames ||= name.includes("\ufffd");
+				if (isPassedOver(name)) {
+					this.#hasPassedOver = true;
+					continue;
+				}
 				const stats = lstatSync(join(this.#folder, name), { bigint: true, throwIfNoEntry: false });
 				if (stats !== undefined) found.push({ name, writtenNs: stats.mtimeNs });
 				if (found.length >= 2 * count) keepOldest();
@@ -113,7 +123,11 @@ export class InboxListing {
 			if (Buffer.from(name.toString()).equals(name)) continue;
 			const path = Buffer.concat([Buffer.from(`${this.#folder}/`), name]);
 			const renamed = `renamed-${randomBytes(8).toString("hex")}-${name.toString("latin1").replaceAll(/[^\w.-]/g, "_")}`;
-			rename("inbox.rename", path, join(this.#folder, renamed.slice(0, 250)));
+			try {
+				rename("inbox.rename", path, join(this.#folder, renamed.slice(0, 250)));
+			} catch {
+				// It can't be moved, so it can't be taken: those with other names must not wait for it.
+			}
 		}
 	}
 }

@@ -25,6 +25,7 @@ import { InboxListing } from "./inbox-listing.ts";
 import { type InboxMessage, type ParsedInboxMessage, parseInboxMessage } from "./inbox-message.ts";
 import { fileError, writeNewFile } from "./new-file.ts";
 import { spoolPaths } from "./paths.ts";
+import { TakenList } from "./taken-list.ts";
 
 export type { InboxFile, InboxRead } from "./inbox-file.ts";
 
@@ -56,12 +57,16 @@ let delivered = 0;
 
 export class Inbox {
 	readonly directory: string;
+	/** What can't be removed from here, and is taken. */
+	readonly taken: TakenList;
 	readonly #tmp: string;
 	readonly #listings: Readonly<Record<Lane, InboxListing>>;
 	#isEnsured = false;
 
 	constructor(cacheDir: string) {
-		this.directory = spoolPaths(cacheDir).inbox;
+		const paths = spoolPaths(cacheDir);
+		this.directory = paths.inbox;
+		this.taken = new TakenList(paths.taken);
 		this.#tmp = join(this.directory, "tmp");
 		this.#listings = {
 			priority: new InboxListing(this.#folder("priority")),
@@ -119,11 +124,12 @@ export class Inbox {
 	 * With more messages than `limit` the folder is not read anew each time, so what is older than those known but came
 	 * later may take about a second to show.
 	 *
+	 * @param isPassedOver Names that are left out, and do not count.
 	 * @throws {PylogError} when the folder can't be read; one that does not exist is empty
 	 */
-	list(lane: Lane, limit: number): InboxFile[] {
+	list(lane: Lane, limit: number, isPassedOver?: (name: string) => boolean): InboxFile[] {
 		const found: InboxFile[] = [];
-		for (const name of this.#listings[lane].names(limit)) {
+		for (const name of this.#listings[lane].names(limit, isPassedOver)) {
 			const path = join(this.#folder(lane), name);
 			const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
 			if (stats !== undefined) found.push(inboxFile(name, path, lane, stats));

@@ -5,12 +5,12 @@
  * it are delivered, and may have been given back or used again at any moment.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
-import { systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
 import type { ChainPosition, Checkpoint } from "./checkpoint.ts";
 import { segmentFiles } from "./numbering.ts";
+import { openRegularFile } from "./regular-file.ts";
 import { checkSegment, type LastRecord } from "./segment-check.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
 import type { SpoolProblem } from "./spool-problem.ts";
@@ -54,12 +54,13 @@ export function checkLane(lane: LaneToCheck): LaneFindings {
 	const segments = found.filter((segment) => belongsHere(segment, lane, nonce, problems));
 	// A segment whose header can't be read is told of already, and may be the one that is missing.
 	if (problems.length === 0) tellMissing(lane, segments, state?.from, problems);
-	const { records, last } = walk(segments, state?.from, problems);
+	const { records, last } = walk(lane, segments, state?.from, problems);
 	if (problems.length === 0) tellLostTail(lane, segments, last, problems);
 	return { segments: found.length, records, problems, lastNumber: last.number };
 }
 
 function walk(
+	lane: LaneToCheck,
 	segments: readonly FoundSegment[],
 	delivered: ChainPosition | undefined,
 	problems: SpoolProblem[],
@@ -78,7 +79,13 @@ function walk(
 		const link = findings?.link;
 		if (link === undefined) continue;
 		const next = segments.find((segment) => segment.header.index === link.index);
-		if (link.index === header.index + 1 && (next === undefined || next.place === link.place)) continue;
+		if (link.index === header.index + 1) {
+			// Others are told of already.
+			const isLast = header === segments.at(-1)?.header;
+			if (next === undefined && isLast && isGone(lane, link, delivered))
+				problems.push(missingSegment(lane, link.index));
+			if (next === undefined || next.place === link.place) continue;
+		}
 		problems.push({
 			kind: "link",
 			path,
@@ -89,6 +96,18 @@ function walk(
 		});
 	}
 	return { records, last };
+}
+
+/** Whether a segment that another leads to should be there and is not: one is whole before anything leads to it. */
+function isGone(
+	{ directory, lane }: LaneToCheck,
+	link: { readonly index: number; readonly place: number },
+	delivered: ChainPosition | undefined,
+): boolean {
+	if (link.index < (delivered?.index ?? 1)) return false;
+	// It may have come since the others were looked for, and its place may have been used again.
+	const look = lookAt(join(directory, `${lane}-${link.place}.seg`));
+	return look.kind === "unused" || (look.kind === "segment" && look.header.index < link.index);
 }
 
 /** The segments of a lane by rising index, and what can't be one. Files made ready for later use are left out. */
@@ -120,28 +139,18 @@ type SegmentLook =
 	| { readonly kind: "unused" };
 
 function lookAt(path: string): SegmentLook {
-	let fd: number;
+	const look = openRegularFile(path);
+	if (look.kind === "missing") return { kind: "unused" };
+	if (look.kind === "other") return { kind: "bad", what: look.what };
 	try {
-		fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-	} catch (error) {
-		const code = systemCode(error);
-		if (code === "ENOENT") return { kind: "unused" };
-		return {
-			kind: "bad",
-			what: code === "ELOOP" ? "it is a symbolic link" : `it can't be opened (${code ?? String(error)})`,
-		};
-	}
-	try {
-		const stats = fstatSync(fd);
-		if (!stats.isFile()) return { kind: "bad", what: "it is no regular file" };
 		const bytes = Buffer.alloc(segmentHeaderBytes);
-		readSync(fd, bytes, 0, bytes.length, 0);
+		readSync(look.fd, bytes, 0, bytes.length, 0);
 		if (bytes.every((byte) => byte === 0)) return { kind: "unused" };
 		const header = decodeSegmentHeader(bytes);
 		if (header === undefined) return { kind: "bad", what: "its header is no valid one" };
-		return { kind: "segment", header, sizeBytes: stats.size };
+		return { kind: "segment", header, sizeBytes: look.sizeBytes };
 	} finally {
-		closeSync(fd);
+		closeSync(look.fd);
 	}
 }
 
@@ -187,16 +196,20 @@ function tellMissing(
 	const present = new Set(segments.map(({ header }) => header.index));
 	for (let index = first; index <= Math.max(newest, delivered?.index ?? 0); index++) {
 		if (present.has(index)) continue;
-		problems.push({
-			kind: "missing",
-			path: lane.directory,
-			offset: undefined,
-			what: `segment ${index} of the ${lane.lane} lane is not there`,
-			meaning:
-				"Its records are lost: the logman passes over it once the producer has ended, and holds back what follows until then.",
-			remedy: "Restore the file if there is a copy, else end the process that logs there.",
-		});
+		problems.push(missingSegment(lane, index));
 	}
+}
+
+function missingSegment({ directory, lane }: LaneToCheck, index: number): SpoolProblem {
+	return {
+		kind: "missing",
+		path: directory,
+		offset: undefined,
+		what: `segment ${index} of the ${lane} lane is not there`,
+		meaning:
+			"Its records are lost: the logman passes over it once the producer has ended, and holds back what follows until then.",
+		remedy: "Restore the file if there is a copy, else end the process that logs there.",
+	};
 }
 
 /** Records that the producer counted and that no segment holds, where nothing else explains it. */

@@ -6,11 +6,11 @@
  * the other is not the logman. Others look at the file alone; its holder makes it anew where it is missing.
  */
 
-import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { truncate, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { pidNamespace } from "../platform/machine.ts";
+import { readPlainFile } from "../platform/owned-files.ts";
 import { PylogError } from "../shared/errors.ts";
 import { instant } from "../shared/instant.ts";
 
@@ -26,6 +26,7 @@ export interface LeaseHolder {
 /** A look at the lease by somebody else (see {@link isLeaseHeld}) takes microseconds; a holder keeps it. */
 const retries = 5;
 const retryIntervalMs = 20;
+const maxTextBytes = 4096;
 
 export class Lease {
 	readonly #folder: FileLock;
@@ -122,7 +123,12 @@ export function isLeaseHeld(path: string): boolean {
 /** Who holds the lease, as far as its text tells. */
 export function leaseHolder(path: string): LeaseHolder | undefined {
 	try {
-		return JSON.parse(readFileSync(path, "utf8")) as LeaseHolder;
+		const holder: unknown = JSON.parse(readPlainFile(path, maxTextBytes) ?? "");
+		const pid: unknown = Reflect.get(Object(holder), "pid");
+		const started: unknown = Reflect.get(Object(holder), "started");
+		const namespace: unknown = Reflect.get(Object(holder), "namespace");
+		const isOne = typeof pid === "number" && typeof started === "string" && !Number.isNaN(Date.parse(started));
+		return isOne ? { pid, started, namespace: typeof namespace === "string" ? namespace : "" } : undefined;
 	} catch {
 		return undefined;
 	}

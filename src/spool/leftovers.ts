@@ -3,7 +3,7 @@
  * what the segments take. Only the holder of the lease settles it, and only what nobody can be about to change.
  */
 
-import { lstatSync, statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { announceStore } from "../platform/step.ts";
 import type { ControlFile } from "./control-file.ts";
 import { controlWords, slotCount, slotInBetween, slotWords } from "./control-layout.ts";
@@ -40,7 +40,7 @@ function segmentsKib(paths: SpoolPaths): number {
 	let bytes = 0;
 	for (const number of producerNumbers(paths)) {
 		for (const path of segmentFiles(producerDirectory(paths, number))) {
-			bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+			bytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
 		}
 	}
 	return Math.ceil(bytes / 1024) | 0;

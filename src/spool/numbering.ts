@@ -3,19 +3,22 @@
  * because it was lost, so that numbering goes on above all seen.
  */
 
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLocked } from "../platform/file-lock.ts";
 import { systemCode } from "../shared/errors.ts";
 import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { aliveFile, producerDirectory, type SpoolPaths } from "./paths.ts";
-import { isPlausibleLength, isRecord, partsFit, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
-import { decodeSegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
+import { recordHeader, recordKinds } from "./record-codec.ts";
+import { segmentHeaderBytes } from "./segment-header.ts";
+import { SegmentReader } from "./segment-reader.ts";
 
 export interface HighestNumbers {
 	/** Highest queue number in any record or checkpoint; 0 for an empty spool. */
 	readonly queue: number;
+	/** Whether a checkpoint says so: records have 32 bits of their number only. */
+	readonly hasCheckpoint: boolean;
 	/** Highest producer number. */
 	readonly producer: number;
 	/** KiB of disk that segment files take. */
@@ -35,7 +38,7 @@ export function highestNumbers(paths: SpoolPaths): HighestNumbers {
 			queue = highestInSegment(path, queue);
 		}
 	}
-	return { queue, producer, reservedKib: segmentKib(paths) };
+	return { queue, hasCheckpoint: checkpoint !== undefined, producer, reservedKib: segmentKib(paths) };
 }
 
 /** KiB of all segment files. */
@@ -50,9 +53,11 @@ export function segmentKib(paths: SpoolPaths): number {
 	return kib;
 }
 
-/** Numbers of all producers that have a folder, in rising order. */
+/** Numbers of all producers that have a folder, in rising order. A link to one is none. */
 export function producerNumbers(paths: SpoolPaths): readonly number[] {
-	return readdirSync(paths.producers)
+	return readdirSync(paths.producers, { withFileTypes: true })
+		.filter((entry) => !entry.isSymbolicLink())
+		.map(({ name }) => name)
 		.filter((name) => /^[1-9]\d{0,9}$/.test(name) && Number(name) < 2 ** 32)
 		.map(Number)
 		.sort((a, b) => a - b);
@@ -76,41 +81,27 @@ export function segmentFiles(directory: string): readonly string[] {
 	}
 }
 
+/** What search for records behind damage may cost is bounded, so hostile lengths cost a moment at most. */
 function highestInSegment(path: string, reference: QueueNumber): QueueNumber {
-	const bytes = readWhole(path);
-	const header = bytes === undefined ? undefined : decodeSegmentHeader(bytes);
-	if (bytes === undefined || header === undefined) return reference;
-	const seed = segmentSeed(header.nonce, header.index);
-	const words = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~7)));
-	// Hostile lengths must not cost hours: each byte is in one record, and perhaps in what is left of an older one.
-	let mayCostBytes = bytes.length * 4;
-	let highest = reference;
-	let at = segmentHeaderBytes;
-	while (at + recordHeaderBytes <= bytes.length && mayCostBytes > 0) {
-		const length = words[at >>> 2] as number;
-		if (!isPlausibleLength(length, at, words.byteLength) || !partsFit(words, at, length)) {
-			at += 8;
-			continue;
-		}
-		mayCostBytes -= length;
-		if (!isRecord(words, at, length, seed)) {
-			at += 8;
-			continue;
-		}
-		if (bytes[at + recordHeader.kind] === recordKinds.log) {
-			const number = liftQueueNumber(words[(at + recordHeader.number) >>> 2] as number, highest);
-			if (number > highest) highest = number;
-		}
-		at += length;
-	}
-	return highest;
-}
-
-function readWhole(path: string): Buffer | undefined {
+	const segment = SegmentReader.openAny(path);
+	if (segment === undefined) return reference;
 	try {
-		return readFileSync(path);
-	} catch (error) {
-		if (["ENOENT", "EACCES", "EPERM"].includes(systemCode(error) ?? "")) return undefined;
-		throw error;
+		let highest = reference;
+		for (let at: number | undefined = segmentHeaderBytes; at !== undefined; ) {
+			const length = segment.recordAt(at);
+			if (length === 0) {
+				at = segment.search(at);
+				continue;
+			}
+			const header = segment.inChunk(at);
+			if (segment.chunk[header + recordHeader.kind] === recordKinds.log) {
+				const number = liftQueueNumber(segment.words[(header + recordHeader.number) >>> 2] as number, highest);
+				if (number > highest) highest = number;
+			}
+			at += length;
+		}
+		return highest;
+	} finally {
+		segment.close();
 	}
 }

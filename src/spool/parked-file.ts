@@ -1,7 +1,7 @@
 /** Where the lines of an output wait that can't be written. Made by the logman; others may look. */
 
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 
 /** The file in which lines of `output` wait, in the folder `parked/`. */
@@ -11,5 +11,5 @@ export function parkedFile(folder: string, output: string): string {
 
 /** Bytes that wait for `output`; `undefined` where it is not parked. */
 export function parkedBytes(folder: string, output: string): number | undefined {
-	return statSync(parkedFile(folder, output), { throwIfNoEntry: false })?.size;
+	return lstatSync(parkedFile(folder, output), { throwIfNoEntry: false })?.size;
 }

@@ -1,6 +1,6 @@
 /** Where everything is in a cache directory. */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Lane } from "../shared/lane.ts";
 
 export interface SpoolPaths {
@@ -12,6 +12,7 @@ export interface SpoolPaths {
 	readonly syncedCheckpoint: string;
 	readonly producers: string;
 	readonly inbox: string;
+	readonly taken: string;
 	readonly parked: string;
 	readonly quarantine: string;
 	readonly errorLog: string;
@@ -27,6 +28,7 @@ export function spoolPaths(cacheDir: string): SpoolPaths {
 		syncedCheckpoint: join(cacheDir, "checkpoint.synced"),
 		producers: join(cacheDir, "producers"),
 		inbox: join(cacheDir, "inbox"),
+		taken: join(cacheDir, "inbox.taken"),
 		parked: join(cacheDir, "parked"),
 		quarantine: join(cacheDir, "quarantine"),
 		errorLog: join(cacheDir, "pylog_error.log"),
@@ -36,6 +38,11 @@ export function spoolPaths(cacheDir: string): SpoolPaths {
 /** Folder of a producer. A name that starts with a dot is a folder still being made. */
 export function producerDirectory(paths: SpoolPaths, producer: number): string {
 	return join(paths.producers, String(producer));
+}
+
+/** Number of the producer a folder belongs to. */
+export function producerOf(directory: string): number {
+	return Number(basename(directory));
 }
 
 /** Locked as long as its producer lives. */

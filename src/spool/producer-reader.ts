@@ -3,21 +3,34 @@
  * lives.
  */
 
-import { statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { removeIfThere, removeTree } from "../platform/durable-file.ts";
 import { isLocked } from "../platform/file-lock.ts";
+import { readPlainFile } from "../platform/owned-files.ts";
 import { announceStore } from "../platform/step.ts";
 import { type Lane, type LaneIndex, laneIndex, lanes } from "../shared/lane.ts";
 import { ChainReader, chainStart, type Damage } from "./chain-reader.ts";
 import type { ChainPosition, ChainState } from "./checkpoint.ts";
 import type { ControlFile } from "./control-file.ts";
-import { slotWords } from "./control-layout.ts";
+import { slotCount, slotInBetween, slotWords } from "./control-layout.ts";
 import { segmentFiles } from "./numbering.ts";
 import { aliveFile, producerDirectory } from "./paths.ts";
+import type { GarbledWord } from "./word-watch.ts";
+
+const maxAliveBytes = 4096;
+/** More records than this can't wait in a lane: a spool of a hundred gibibytes has not so many. */
+const maxRecordsAhead = 2 ** 30;
 
 export interface UntoldDrops {
 	readonly producer: number;
 	readonly count: number;
+}
+
+/** What a checkpoint says of lanes. */
+export interface LaneStates {
+	readonly states: readonly ChainState[];
+	/** Whether lanes may have been read that it does not name. */
+	readonly isUncertain: boolean;
 }
 
 export class ProducerReader {
@@ -31,15 +44,19 @@ export class ProducerReader {
 	readonly #control: ControlFile;
 	/** `undefined` until it is found: a producer has its folder before it has a slot. */
 	#slot: number | undefined;
+	/** What this reader has stored in the slot, by word. Nobody else writes there. */
+	readonly #stored = new Map<number, number>();
 	#isAlive = true;
 
-	constructor(control: ControlFile, number: number, states: readonly ChainState[], onDamage: (damage: Damage) => void) {
+	constructor(control: ControlFile, number: number, before: LaneStates, onDamage: (damage: Damage) => void) {
 		this.#control = control;
 		this.number = number;
 		this.directory = producerDirectory(control.paths, number);
 		const chain = (lane: Lane): ChainReader => {
-			const state = states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
-			return new ChainReader(this.directory, lane, state?.from ?? this.#start(laneIndex[lane]), state?.nonce, onDamage);
+			const state = before.states.find((each) => each.producer === number && each.lane === laneIndex[lane]);
+			// A lane that a sound checkpoint does not name was never read, whatever the slot says.
+			const start = before.isUncertain ? this.#start(laneIndex[lane]) : chainStart;
+			return new ChainReader(this.directory, lane, state?.from ?? start, state?.nonce, onDamage);
 		};
 		this.chains = [chain("priority"), chain("normal")];
 		this.#delivered = [this.chains[0].position, this.chains[1].position];
@@ -147,20 +164,52 @@ export class ProducerReader {
 		this.close();
 		const count = this.#load(slotWords.dropped) - this.#load(slotWords.dropsTold);
 		for (const path of segmentFiles(this.directory)) {
-			const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+			const stats = lstatSync(path, { throwIfNoEntry: false });
+			// Anything else was never counted, and goes with the folder.
+			if (stats?.isFile() !== true) continue;
 			removeIfThere("producer.retire-segment", path);
 			// One by one: a death in between leaves one segment counted, and ReservedSpace has less to find.
 			announceStore("producer.give-back-space");
-			this.#control.add("reservedKib", -sizeBytes / 1024);
+			this.#control.add("reservedKib", -stats.size / 1024);
 		}
 		removeTree("producer.retire", this.directory);
 		announceStore("producer.free-slot");
-		if (this.#ownsSlot()) this.#control.releaseSlot(this.#slot as number, this.number);
+		const slot = this.#ownSlot();
+		if (slot !== undefined) this.#control.releaseSlot(slot, this.number);
 		return { producer: this.number, count };
 	}
 
 	close(): void {
 		for (const chain of this.chains) chain.rest();
+	}
+
+	/** Words of the slot that hold what neither the producer nor this reader writes. Only of a living one. */
+	garbledWords(): GarbledWord[] {
+		// Read before the words: counts go up meanwhile.
+		const sequences = this.chains.map((chain) => chain.sequence);
+		if (!this.#isAlive || this.#slot === undefined) return [];
+		const owner = ownerOf(this.#control, this.#slot);
+		if (owner !== this.number) {
+			return owner === slotInBetween >>> 0 ? [] : [this.#garbled("owner", "the slot is this producer's", owner)];
+		}
+		const garbled: GarbledWord[] = [];
+		sequences.forEach((sequence, lane) => {
+			const appended = this.appended(lane as LaneIndex);
+			// A record is committed a moment before it is counted.
+			const ahead = (appended - sequence) | 0;
+			if (ahead >= -1 && ahead <= maxRecordsAhead) return;
+			garbled.push(this.#garbled("appended", "it is not near to the records there are", `${appended} for ${sequence}`));
+		});
+		for (const [word, stored] of this.#stored) {
+			const found = this.#load(word);
+			if (found === stored) continue;
+			garbled.push(this.#garbled(wordName(word), "the logman has stored something else", `${found} for ${stored}`));
+		}
+		return garbled;
+	}
+
+	#garbled(word: keyof typeof slotWords, what: string, value: number | string): GarbledWord {
+		return { word, producer: this.number, what, values: `${value} in slot ${this.#slot ?? "?"}` };
 	}
 
 	/** Where to begin without a checkpoint: what the slot says was written needs no second time. */
@@ -172,34 +221,68 @@ export class ProducerReader {
 	#isExhausted(lane: LaneIndex): boolean {
 		const seen = this.#exhaustedAt[lane];
 		if (seen === undefined || !this.#isAlive) return seen !== undefined;
-		// A producer that died in an append has committed more, perhaps, than it has counted. One whose slot is another's has
-		// died as well: asked last, since the slot may be handed on between any two of these.
-		return this.#load(slotWords.bound) === 0 && seen === this.appended(lane) && this.#ownsSlot();
+		// A producer that died in an append has committed more, perhaps, than it has counted.
+		const isUnchanged = this.#load(slotWords.bound) === 0 && seen === this.appended(lane);
+		// Asked last, since the slot may be handed on between any two of these. One whose slot is another's has died: nothing
+		// counts any more what it had committed before.
+		if (this.#ownSlot() !== undefined) return isUnchanged;
+		this.checkAlive();
+		return false;
 	}
 
-	/** The slot of a dead producer may have gone to another one. */
-	#ownsSlot(): boolean {
-		this.#slot ??= findSlot(this.#control, this.number);
-		return this.#slot !== undefined && ownerOf(this.#control, this.#slot) === this.number;
+	/** Its slot, as long as it is its own: that of a dead producer may have gone to another one. */
+	#ownSlot(): number | undefined {
+		const slot = this.#slot ?? this.#findSlot();
+		return slot !== undefined && ownerOf(this.#control, slot) === this.number ? slot : undefined;
+	}
+
+	/**
+	 * The slot that the producer says it has, if it says so; else the one that names it. In this order: any slot may name a
+	 * producer as its owner that is not, and what one slot holds must not pass for another's.
+	 */
+	#findSlot(): number | undefined {
+		const said = saidSlot(this.directory);
+		if (said === undefined) return searchSlot(this.#control, this.number);
+		this.#slot = said;
+		// Whoever looks for the lowest of all bounds must not pass it over.
+		const isOwn = ownerOf(this.#control, said) === this.number;
+		if (isOwn && this.#control.load("slotsUsed") <= said) this.#control.raiseSlotsUsed(said + 1);
+		return said;
 	}
 
 	#load(word: number): number {
-		if (!this.#ownsSlot()) return 0;
-		return Atomics.load(this.#control.mapping.words, this.#control.slotWord(this.#slot as number) + word);
+		const slot = this.#ownSlot();
+		return slot === undefined ? 0 : Atomics.load(this.#control.mapping.words, this.#control.slotWord(slot) + word);
 	}
 
 	#store(word: number, value: number): void {
-		if (!this.#ownsSlot()) return;
-		Atomics.store(this.#control.mapping.words, this.#control.slotWord(this.#slot as number) + word, value | 0);
+		const slot = this.#ownSlot();
+		if (slot === undefined) return;
+		this.#stored.set(word, value | 0);
+		Atomics.store(this.#control.mapping.words, this.#control.slotWord(slot) + word, value | 0);
 	}
 }
 
-function findSlot(control: ControlFile, number: number): number | undefined {
-	const slots = control.load("slotsUsed");
-	for (let slot = 0; slot < slots; slot++) {
-		if (ownerOf(control, slot) === number) return slot;
+function saidSlot(directory: string): number | undefined {
+	let text: string | undefined;
+	try {
+		text = readPlainFile(aliveFile(directory), maxAliveBytes);
+	} catch {
+		// Not readable now: it is asked again.
 	}
+	const slot = /^slot (\d+)$/m.exec(text ?? "")?.[1];
+	return slot === undefined || Number(slot) >= slotCount ? undefined : Number(slot);
+}
+
+function searchSlot(control: ControlFile, number: number): number | undefined {
+	const slots = control.load("slotsUsed");
+	for (let slot = 0; slot < slots; slot++) if (ownerOf(control, slot) === number) return slot;
 	return undefined;
+}
+
+function wordName(word: number): keyof typeof slotWords {
+	const names = Object.keys(slotWords) as (keyof typeof slotWords)[];
+	return names.findLast((name) => slotWords[name] <= word) ?? "owner";
 }
 
 function ownerOf(control: ControlFile, slot: number): number {

@@ -47,6 +47,11 @@ export interface ProducerOptions {
 	 * 50 ms, so it is the place to see to it that somebody makes room. @default as long as its policy says
 	 */
 	readonly maxWaitMs?: () => number;
+	/**
+	 * Sizes of segments, multiples of 4096: of a lane's first one, and the one up to which they grow. Only tests set them.
+	 * @default 64 KiB and 4 MiB
+	 */
+	readonly segmentBytes?: readonly [first: number, most: number];
 }
 
 export const defaultMaxSpoolBytes: number = 1024 * 1024 * 1024;
@@ -93,7 +98,8 @@ export class Producer {
 		this.#directory = producerDirectory(control.paths, number);
 		const nonce = randomBytes(4).readUInt32LE();
 		const room = new SpoolRoom(control, this.#directory, options.maxSpoolBytes ?? defaultMaxSpoolBytes);
-		const owner = { control, room, directory: this.#directory, producer: number, nonce, slotWord: this.#slotWord };
+		const place = { directory: this.#directory, slotWord: this.#slotWord, segmentBytes: options.segmentBytes };
+		const owner = { control, room, producer: number, nonce, ...place };
 		this.#room = room;
 		this.#chains = [new SegmentChain("priority", owner), new SegmentChain("normal", owner)];
 		this.#maxWaitMs = options.maxWaitMs ?? (() => Number.POSITIVE_INFINITY);

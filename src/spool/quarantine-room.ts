@@ -103,7 +103,7 @@ export class QuarantineRoom {
 		try {
 			names = readdirSync(this.#directory);
 		} catch (error) {
-			if (systemCode(error) === "ENOENT") return [];
+			if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
 			throw fileError("Reading", this.#directory, error);
 		}
 		const found = new Map<string, Stats>();

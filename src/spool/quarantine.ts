@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { remove, removeIfThere, rename } from "../platform/durable-file.ts";
-import { ensureOwnedDirectory } from "../platform/owned-files.ts";
+import { ensureOwnedDirectory, readPlainFile } from "../platform/owned-files.ts";
 import { type PylogError, systemCode } from "../shared/errors.ts";
 import { instant } from "../shared/instant.ts";
 import { fileError, writeNewFile } from "./new-file.ts";
@@ -117,6 +117,16 @@ export class Quarantine {
 		}
 	}
 
+	/** Whether the very same bytes are kept for the same reason. Of what was cut nothing is known. Never throws. */
+	holds(bytes: Uint8Array, reason: string): boolean {
+		try {
+			const alike = this.list().filter((entry) => entry.bytes === bytes.length && entry.reason === reason);
+			return alike.some(({ path }) => Buffer.compare(readFileSync(path), bytes) === 0);
+		} catch {
+			return false;
+		}
+	}
+
 	/**
 	 * What is kept, the longest here first.
 	 *
@@ -193,7 +203,7 @@ function* readHead(fd: number, maxBytes: number): Generator<Uint8Array> {
 
 function readReason(path: string): string | undefined {
 	try {
-		const about: unknown = JSON.parse(readFileSync(path, "utf8"));
+		const about: unknown = JSON.parse(readPlainFile(path, maxReasonBytes) ?? "");
 		const reason: unknown = Reflect.get(Object(about), "reason");
 		return typeof reason === "string" ? reason : undefined;
 	} catch {

@@ -39,6 +39,9 @@ export const recordKinds = {
 /** Parts of a record larger than this are cut, with a mark. Bytes. */
 export const maxPartBytes: number = 4 * 1024 * 1024;
 
+/** Nothing that Pylog writes is longer, by far: what claims to be is none, and no reader makes room for it. Bytes. */
+export const maxRecordBytes: number = 64 * 1024 * 1024;
+
 /** Room every segment keeps for its end record and the zero word after it. Bytes. */
 export const segmentTailBytes: number = recordHeaderBytes + 8;
 
@@ -93,5 +96,6 @@ export function partsFit(words: Int32Array, at: number, length: number): boolean
 
 /** Whether a length word can be one: the segment has room for it at byte `at`. */
 export function isPlausibleLength(length: number, at: number, segmentBytes: number): boolean {
-	return length >= recordHeaderBytes && length % 8 === 0 && at + length <= segmentBytes;
+	if (length < recordHeaderBytes || length > maxRecordBytes) return false;
+	return length % 8 === 0 && at + length <= segmentBytes;
 }

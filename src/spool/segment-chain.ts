@@ -37,6 +37,8 @@ export interface ChainOwner {
 	readonly nonce: number;
 	/** First word of the producer's slot. */
 	readonly slotWord: number;
+	/** Sizes of segments, multiples of 4096: of a lane's first one, and the one up to which they grow. */
+	readonly segmentBytes: readonly [first: number, most: number] | undefined;
 }
 
 /** That there was no room, and what was seen then: as long as it is the same, nobody needs to ask again. */
@@ -51,18 +53,22 @@ interface Refusal {
 export class SegmentChain {
 	readonly lane: Lane;
 	readonly #owner: ChainOwner;
+	readonly #firstBytes: number;
+	readonly #mostBytes: number;
 	/** All segments, by place; a place whose segment was given back is empty. */
 	readonly #segments: (Segment | undefined)[] = [];
 	#current: Segment | undefined;
 	#prepared: Segment | undefined;
 	#index = 0;
-	#nextBytes: number = firstSegmentBytes;
+	#nextBytes: number;
 	#begunMs = 0;
 	#refusal: Refusal | undefined;
 
 	constructor(lane: Lane, owner: ChainOwner) {
 		this.lane = lane;
 		this.#owner = owner;
+		[this.#firstBytes, this.#mostBytes] = owner.segmentBytes ?? [firstSegmentBytes, maxSegmentBytes];
+		this.#nextBytes = this.#firstBytes;
 	}
 
 	/** The segment being written; `undefined` before the first record. */
@@ -120,7 +126,7 @@ export class SegmentChain {
 	advance(segment: Segment): void {
 		const nowMs = Date.now();
 		if (this.#current !== undefined && nowMs - this.#begunMs < quickFillMs) {
-			this.#nextBytes = Math.min(this.#nextBytes * 4, maxSegmentBytes);
+			this.#nextBytes = Math.min(this.#nextBytes * 4, this.#mostBytes);
 		}
 		this.#begunMs = nowMs;
 		this.#index = segment.index;
@@ -190,7 +196,7 @@ export class SegmentChain {
 		try {
 			const segment = this.#findPrepared(needed) ?? this.#findFree(needed) ?? this.#make(needed, force);
 			if (segment !== undefined) return segment;
-			cause = this.#owner.room.takenKib * 1024 + firstSegmentBytes > this.#owner.room.limitBytes ? "limit" : "disk";
+			cause = this.#owner.room.takenKib * 1024 + this.#firstBytes > this.#owner.room.limitBytes ? "limit" : "disk";
 		} catch (error) {
 			const code = systemCode(error) ?? (error instanceof PylogError ? error.code : undefined);
 			if (code === undefined) throw error;
@@ -230,7 +236,9 @@ export class SegmentChain {
 	}
 
 	#isFree(segment: Segment): boolean {
-		return segment !== this.#current && segment !== this.#prepared && segment.index < this.#freeBelow;
+		// What lies ahead of the current segment can't have been read: somebody else has written there.
+		const freeBelow = this.#freeBelow <= this.#index ? this.#freeBelow : 0;
+		return segment !== this.#current && segment !== this.#prepared && segment.index < freeBelow;
 	}
 
 	/** The largest free segment with room; it must not be much larger than what is asked for by then. */
@@ -251,13 +259,13 @@ export class SegmentChain {
 
 	#make(needed: number, force: boolean): Segment | undefined {
 		const { room } = this.#owner;
-		const least = Math.max(firstSegmentBytes, roundUp(needed));
+		const least = Math.max(this.#firstBytes, roundUp(needed));
 		for (const sizeBytes of new Set([Math.max(this.#nextBytes, least), least])) {
 			const segment = force || room.fits(sizeBytes) ? this.#create(sizeBytes, force) : undefined;
 			if (segment !== undefined) return segment;
 		}
 		// Segments that hold nothing that is wanted, each the current one of its lane, must not keep the spool full.
-		return least === firstSegmentBytes && this.#isDrained ? this.#create(least, true) : undefined;
+		return least === this.#firstBytes && this.#isDrained ? this.#create(least, true) : undefined;
 	}
 
 	/** Whether all that stands in this lane is in its file; with nothing in it, whether that is so of the whole spool. */

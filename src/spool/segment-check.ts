@@ -39,7 +39,7 @@ export function checkSegment(
 	before: LastRecord,
 	delivered: ChainPosition | undefined,
 ): SegmentFindings | undefined {
-	const reader = SegmentReader.open(path, header.lane, header.index, header.nonce);
+	const reader = SegmentReader.open(path, header);
 	if (reader === undefined) return undefined;
 	try {
 		const walk = new SegmentWalk(reader, before, delivered);

@@ -4,12 +4,11 @@
  * are closed first.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, readSync } from "node:fs";
 import { systemCode } from "../shared/errors.ts";
+import { type FileLook, openRegularFile } from "./regular-file.ts";
 
 const maxOpen = 256;
-/** What opening says of a file that is not there for us; anything else, such as too many open files, is no answer. */
-const noFile: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EACCES", "EPERM"]);
 const noDescriptor: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE"]);
 
 /** The least recently used first. */
@@ -29,12 +28,8 @@ export class SegmentDescriptor {
 
 	/** Opens a file for reading, without following a link or waiting; `undefined` when there is none for us. */
 	static open(path: string): SegmentDescriptor | undefined {
-		const fd = tryOpen(path);
-		if (fd === undefined) return undefined;
-		const stats = fstatSync(fd);
-		if (stats.isFile()) return new SegmentDescriptor(path, fd, stats.ino);
-		closeSync(fd);
-		return undefined;
+		const look = lookAt(path);
+		return look.kind === "file" ? new SegmentDescriptor(path, look.fd, look.inode) : undefined;
 	}
 
 	/** Size of the file, 0 when it is gone. */
@@ -51,13 +46,13 @@ export class SegmentDescriptor {
 
 	#openAgain(): number | undefined {
 		if (this.#fd < 0) {
-			const fd = tryOpen(this.path);
-			if (fd === undefined) return undefined;
-			if (fstatSync(fd).ino !== this.#inode) {
-				closeSync(fd);
+			const look = lookAt(this.path);
+			if (look.kind !== "file") return undefined;
+			if (look.inode !== this.#inode) {
+				closeSync(look.fd);
 				return undefined;
 			}
-			this.#fd = fd;
+			this.#fd = look.fd;
 		}
 		this.#use();
 		return this.#fd;
@@ -80,22 +75,12 @@ export class SegmentDescriptor {
 	}
 }
 
-function tryOpen(path: string): number | undefined {
+function lookAt(path: string): FileLook {
 	try {
-		return openForReading(path);
-	} catch (error) {
-		if (noFile.has(systemCode(error))) return undefined;
-		throw error;
-	}
-}
-
-function openForReading(path: string): number {
-	const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-	try {
-		return openSync(path, flags);
+		return openRegularFile(path);
 	} catch (error) {
 		if (!noDescriptor.has(systemCode(error)) || openOnes.size === 0) throw error;
 		for (const other of openOnes) other.close();
-		return openSync(path, flags);
+		return openRegularFile(path);
 	}
 }

@@ -5,8 +5,11 @@
 
 import type { Lane } from "../shared/lane.ts";
 import { segmentFiles } from "./numbering.ts";
-import { segmentFile } from "./paths.ts";
+import { producerOf, segmentFile } from "./paths.ts";
+import { type SegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
 import { SegmentReader } from "./segment-reader.ts";
+
+type KnownSegment = Omit<SegmentHeader, "sizeBytes">;
 
 export interface FoundSegment {
 	readonly place: number;
@@ -24,24 +27,57 @@ export function findSegment(
 	lowestIndex: number,
 	nonce: number | undefined,
 ): FoundSegment | undefined {
-	const prefix = segmentFile(directory, lane, 0).slice(0, -"0.seg".length);
+	const producer = producerOf(directory);
 	let best: FoundSegment | undefined;
-	for (const path of segmentFiles(directory)) {
-		const header = path.startsWith(prefix) ? SegmentReader.headerOf(path) : undefined;
+	for (const { path, place } of placesOf(directory, lane)) {
+		const header = SegmentReader.headerOf(path);
 		if (header === undefined || header.lane !== lane || header.index < lowestIndex) continue;
-		if (nonce !== undefined && header.nonce !== nonce) continue;
-		const place = Number(path.slice(prefix.length, -".seg".length));
-		if (!Number.isSafeInteger(place)) continue;
+		if (header.producer !== producer || (nonce !== undefined && header.nonce !== nonce)) continue;
 		if (best === undefined || header.index < best.index) best = { place, index: header.index };
 	}
 	return best;
 }
 
-/** The nonce of the producer a folder belongs to, from any header that is whole. */
+/**
+ * The lowest segment from `identity.index` up to `lastIndex` whose header is damaged: its records tell, since their
+ * checksums hold for this segment only.
+ */
+export function findByRecords(directory: string, identity: KnownSegment, lastIndex: number): FoundSegment | undefined {
+	const damaged = [...placesOf(directory, identity.lane)].filter(
+		({ path }) => SegmentReader.headerOf(path) === undefined,
+	);
+	for (let { index } = identity; index <= lastIndex; index++) {
+		const found = damaged.find(({ path }) => hasRecords(path, { ...identity, index }));
+		if (found !== undefined) return { place: found.place, index };
+	}
+	return undefined;
+}
+
+function hasRecords(path: string, identity: KnownSegment): boolean {
+	const segment = SegmentReader.openDamaged(path, identity);
+	if (segment === undefined) return false;
+	try {
+		return segment.recordAt(segmentHeaderBytes) !== 0 || segment.search(segmentHeaderBytes) !== undefined;
+	} finally {
+		segment.close();
+	}
+}
+
+/** The files that could be segments of a lane, by their names. */
+function* placesOf(directory: string, lane: Lane): Generator<{ readonly path: string; readonly place: number }> {
+	const prefix = segmentFile(directory, lane, 0).slice(0, -"0.seg".length);
+	for (const path of segmentFiles(directory)) {
+		const place = path.startsWith(prefix) ? Number(path.slice(prefix.length, -".seg".length)) : Number.NaN;
+		if (Number.isSafeInteger(place)) yield { path, place };
+	}
+}
+
+/** The nonce of the producer a folder belongs to, from any header that is whole and its own. */
 export function findNonce(directory: string): number | undefined {
+	const producer = producerOf(directory);
 	for (const path of segmentFiles(directory)) {
 		const header = SegmentReader.headerOf(path);
-		if (header !== undefined) return header.nonce;
+		if (header?.producer === producer) return header.nonce;
 	}
 	return undefined;
 }

@@ -6,7 +6,6 @@
  * what was read stays in place until the next look.
  */
 
-import type { Lane } from "../shared/lane.ts";
 import type { LoggerDefinition } from "./log-record.ts";
 import { parseDefinition } from "./logger-definition.ts";
 import { isPlausibleLength, isRecord, partsFit, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
@@ -14,7 +13,15 @@ import { SegmentDescriptor } from "./segment-descriptor.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
 
 const chunkBytes = 64 * 1024;
-/** A search for the next valid record gives up after it has read and summed so much: hostile lengths must not cost hours. */
+/** Of damaged bytes so many are kept. */
+const maxCopyBytes = 1024 * 1024;
+/** What a reader looks for: the nonce is the producer's, where it is known. */
+export type SegmentIdentity = Omit<SegmentHeader, "nonce" | "sizeBytes"> & { readonly nonce: number | undefined };
+
+/**
+ * Searching for valid records behind damage gives up after it has passed over and summed so much in vain, in one reading of
+ * a segment: hostile lengths must not cost hours.
+ */
 export const maxSearchBytes: number = 64 * 1024 * 1024;
 
 export class SegmentReader {
@@ -31,8 +38,12 @@ export class SegmentReader {
 	readonly #seed: number;
 	#start = 0;
 	#end = 0;
-	/** Bytes read and summed: what looking for records has cost. */
-	#costBytes = 0;
+	/** Bytes passed over and summed in vain: what looking for records where none are has cost. */
+	#wastedBytes = 0;
+	/** What it may cost at most before searching ends. */
+	#searchUntilCost: number;
+	/** Bytes of definitions and call sites that may still be read. */
+	#textBytesLeft: number;
 	readonly #definitions = new Map<number, LoggerDefinition>();
 	readonly #callSites = new Map<number, string>();
 
@@ -44,17 +55,18 @@ export class SegmentReader {
 		// What is left of a truncated file counts.
 		this.#sizeBytes = Math.min(header.sizeBytes, fileBytes);
 		this.isTruncated = fileBytes < header.sizeBytes;
+		// Each stands in the segment once. Made to lie in one another, they could come to the square of that.
+		this.#textBytesLeft = this.#sizeBytes * 2;
+		this.#searchUntilCost = this.#nextSearchLimit();
 		this.#seed = segmentSeed(header.nonce, header.index);
 	}
 
 	/** Opens a segment; `undefined` when the file is not there or is not this segment (yet). */
-	static open(path: string, lane: Lane, index: number, nonce: number | undefined): SegmentReader | undefined {
+	static open(path: string, identity: SegmentIdentity): SegmentReader | undefined {
 		const descriptor = SegmentDescriptor.open(path);
 		if (descriptor === undefined) return undefined;
 		const header = readHeader(descriptor);
-		if (header?.lane === lane && header.index === index && (nonce === undefined || nonce === header.nonce)) {
-			return new SegmentReader(descriptor, header);
-		}
+		if (header !== undefined && isSegment(header, identity)) return new SegmentReader(descriptor, header);
 		descriptor.close();
 		return undefined;
 	}
@@ -80,12 +92,30 @@ export class SegmentReader {
 		}
 	}
 
+	/** Opens a file as the segment its header says it is; `undefined` where there is no valid header. */
+	static openAny(path: string): SegmentReader | undefined {
+		const header = SegmentReader.headerOf(path);
+		return header === undefined ? undefined : SegmentReader.open(path, header);
+	}
+
 	/** Header of a segment file; `undefined` where there is no valid one. */
 	static headerOf(path: string): SegmentHeader | undefined {
 		const descriptor = SegmentDescriptor.open(path);
 		if (descriptor === undefined) return undefined;
 		try {
 			return readHeader(descriptor);
+		} finally {
+			descriptor.close();
+		}
+	}
+
+	/** The beginning of whatever file is at a path, a mebibyte at most; empty where there is none. */
+	static headOf(path: string): Buffer {
+		const descriptor = SegmentDescriptor.open(path);
+		if (descriptor === undefined) return Buffer.alloc(0);
+		try {
+			const bytes = Buffer.alloc(Math.min(descriptor.sizeBytes, maxCopyBytes));
+			return bytes.subarray(0, descriptor.read(bytes, 0));
 		} finally {
 			descriptor.close();
 		}
@@ -113,19 +143,29 @@ export class SegmentReader {
 		return this.words[this.inChunk(offset) >>> 2] as number;
 	}
 
-	/** Offset of the first valid record behind `offset`; `undefined` when there is none. */
+	/** Offset of the first valid record behind `offset`; `undefined` when there is none, or looking further costs too much. */
 	search(offset: number): number | undefined {
-		const stopAt = this.#costBytes + maxSearchBytes;
 		for (let at = offset + 8; at + recordHeaderBytes <= this.#sizeBytes; at += 8) {
 			if (this.recordAt(at) !== 0) return at;
-			if (this.#costBytes > stopAt) return undefined;
+			this.#wastedBytes += 8;
+			if (this.#wastedBytes > this.#searchUntilCost) return undefined;
 		}
 		return undefined;
 	}
 
+	/** Lets searching cost as much again: at the start of each reading, not at each place where it has to search. */
+	allowSearch(): void {
+		this.#searchUntilCost = this.#nextSearchLimit();
+	}
+
+	/** Whether a record can begin at `offset`: where a lane is read on from there, that is its place. */
+	hasPlace(offset: number): boolean {
+		return offset % 8 === 0 && offset >= segmentHeaderBytes && offset <= this.#sizeBytes;
+	}
+
 	/** A copy of the bytes from `from` to `to` (a mebibyte at most), or to the end of the file. */
 	copy(from: number, to: number = this.#sizeBytes): Buffer {
-		const bytes = Buffer.alloc(Math.max(0, Math.min(to - from, 1024 * 1024)));
+		const bytes = Buffer.alloc(Math.max(0, Math.min(to - from, maxCopyBytes)));
 		return bytes.subarray(0, this.#descriptor.read(bytes, from));
 	}
 
@@ -154,8 +194,18 @@ export class SegmentReader {
 		this.#descriptor.close();
 	}
 
+	/** What reading the whole file once costs is no search. */
+	#nextSearchLimit(): number {
+		return this.#wastedBytes + Math.min(this.#sizeBytes, maxSearchBytes) * 2 + maxSearchBytes;
+	}
+
 	#textAt(offset: number, kind: number): string | undefined {
-		if (offset % 8 !== 0 || offset < segmentHeaderBytes || this.recordAt(offset) === 0) return undefined;
+		if (offset % 8 !== 0 || offset < segmentHeaderBytes) return undefined;
+		const length = this.lengthAt(offset);
+		// Asked before the sum over it, which costs time, and the text, which costs memory.
+		if (length <= 0 || length > this.#textBytesLeft) return undefined;
+		this.#textBytesLeft -= length;
+		if (this.recordAt(offset) === 0) return undefined;
 		const at = this.inChunk(offset);
 		if (this.chunk[at + recordHeader.kind] !== kind) return undefined;
 		const start = at + recordHeaderBytes;
@@ -165,9 +215,10 @@ export class SegmentReader {
 	#isValidAt(offset: number, length: number): boolean {
 		if (!isPlausibleLength(length, offset, this.#sizeBytes)) return false;
 		// The header alone tells most of what is no record, and is in the chunk already.
-		if (!partsFit(this.words, this.inChunk(offset), length) || !this.#has(offset, length)) return false;
-		this.#costBytes += length;
-		return isRecord(this.words, this.inChunk(offset), length, this.#seed);
+		if (!partsFit(this.words, this.inChunk(offset), length)) return false;
+		const isValid = this.#has(offset, length) && isRecord(this.words, this.inChunk(offset), length, this.#seed);
+		if (!isValid) this.#wastedBytes += length;
+		return isValid;
 	}
 
 	/** Makes sure that the bytes are in the chunk. */
@@ -185,9 +236,13 @@ export class SegmentReader {
 		const bytesRead = this.#descriptor.read(this.chunk, offset);
 		this.#start = offset;
 		this.#end = offset + bytesRead;
-		this.#costBytes += bytesRead;
 		return bytesRead >= length;
 	}
+}
+
+function isSegment(header: SegmentHeader, { producer, lane, index, nonce }: SegmentIdentity): boolean {
+	if (header.producer !== producer || header.lane !== lane || header.index !== index) return false;
+	return nonce === undefined || header.nonce === nonce;
 }
 
 function readHeader(descriptor: SegmentDescriptor): SegmentHeader | undefined {

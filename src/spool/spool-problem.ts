@@ -8,6 +8,8 @@ export const spoolProblemKinds = [
 	"control",
 	/** A slot of the control file names a producer that has no folder. */
 	"slot",
+	/** A shared word of the control file holds what none of ours writes. */
+	"word",
 	/** The counter stands below a number that is taken. */
 	"numbering",
 	/** A slot of the checkpoint holds bytes that are no checkpoint. */

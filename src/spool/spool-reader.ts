@@ -19,11 +19,16 @@ import { Merge } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
 import { ProducerReader, type UntoldDrops } from "./producer-reader.ts";
 import { ReservedSpace } from "./reserved-space.ts";
+import { type GarbledWord, WordWatch } from "./word-watch.ts";
 
 export interface SpoolReaderEvents {
 	readonly onDamage: (damage: Damage) => void;
 	/** `count` records of a producer's lane are missing before the record with this sequence. */
 	readonly onGap: (gap: { producer: number; lane: string; count: number; sequence: number }) => void;
+	/** A word of the control file was wrong, and is right again. */
+	readonly onMended?: (what: string) => void;
+	/** A shared word holds what nobody of ours writes. */
+	readonly onGarbled?: (garbled: GarbledWord) => void;
 	/** The slot of a producer shows what no append stores. It is passed over like one that is stopped. */
 	readonly onSuspect?: (producer: number) => void;
 }
@@ -47,9 +52,17 @@ export class SpoolReader {
 	readonly #events: SpoolReaderEvents;
 	readonly #horizon: Horizon;
 	readonly #reserved: ReservedSpace;
+	readonly #watch: WordWatch;
+	/**
+	 * Below it every number is settled, whatever the counter says: where somebody has set that back, records that are
+	 * committed have numbers above it.
+	 */
+	#floor = 0 as QueueNumber;
 	readonly #producers = new Map<number, ProducerReader>();
 	/** States of producers not met yet. */
-	readonly #states: readonly ChainState[];
+	#states: readonly ChainState[];
+	/** Whether there may be lanes that were read before and that the checkpoint does not name. */
+	readonly #isUncertain: boolean;
 	/** States of producers whose folder was removed, while a power failure may bring it back. */
 	readonly #retired: ChainState[] = [];
 	/** Highest number read, by lane. */
@@ -59,16 +72,27 @@ export class SpoolReader {
 	/** The horizon, while priority records below it may wait. */
 	#fixed: QueueNumber | undefined;
 	#lastHorizon: QueueNumber;
-	#discoveredAt = -1;
+	#discoveredAt: number | undefined;
+	#hasDiscovered = false;
 	#livenessAtMs = 0;
 	#settleAtMs = 0;
 
-	constructor(control: ControlFile, checkpoint: Checkpoint | undefined, events: SpoolReaderEvents) {
+	/** @param isUncertain Whether the checkpoint may be older than what was delivered. */
+	constructor(
+		control: ControlFile,
+		checkpoint: Checkpoint | undefined,
+		events: SpoolReaderEvents,
+		isUncertain: boolean = checkpoint === undefined,
+	) {
+		this.#isUncertain = isUncertain;
 		this.#control = control;
 		this.#events = events;
 		this.#lastHorizon = queueNumber(checkpoint?.horizon ?? 0);
+		if (this.#lastHorizon > 0) this.#settleBelow(this.#lastHorizon);
+		if (control.recountSlots()) events.onMended?.("slots that have an owner were not looked at");
 		this.#horizon = new Horizon(control, this.#lastHorizon, events.onSuspect);
 		this.#reserved = new ReservedSpace(control);
+		this.#watch = new WordWatch(control, (garbled) => events.onGarbled?.(garbled));
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
 		this.#highest = [...this.#delivered];
@@ -112,22 +136,27 @@ export class SpoolReader {
 	 * @param stopAt Low bits of a number: nothing from there on is read.
 	 */
 	read(visit: Visit, stopAt?: number): boolean {
-		this.#lastHorizon = this.#fixed ?? this.#horizon.read();
+		const floor = this.#floor;
+		this.#lastHorizon = this.#fixed ?? this.#readHorizon();
 		if (stopAt !== undefined) {
-			this.#lastHorizon = Math.min(this.#lastHorizon, liftQueueNumber(stopAt, this.#lastHorizon)) as QueueNumber;
+			const stop = liftQueueNumber(stopAt, this.#lastHorizon);
+			if (stop > this.#lastHorizon) this.#settleBelow(stop);
+			// Of records with numbers above a counter that was set back, nobody can say that they came later.
+			this.#lastHorizon = Math.min(this.#lastHorizon, Math.max(stop, this.#floor)) as QueueNumber;
 		}
 		this.discover();
 		this.#fixed = this.#lastHorizon;
 		if (this.#readLane(0, this.#lastHorizon, visit) !== "end") return true;
 		this.#fixed = undefined;
-		return this.#readLane(1, this.#lastHorizon, visit) === "more";
+		return this.#readLane(1, this.#lastHorizon, visit) === "more" || this.#floor > floor;
 	}
 
 	/** Hands the records of one lane only to `visit`, as {@link read} does. */
 	readOnly(lane: LaneIndex, visit: Visit): boolean {
-		this.#lastHorizon = this.#horizon.read();
+		const floor = this.#floor;
+		this.#lastHorizon = this.#readHorizon();
 		this.discover();
-		return this.#readLane(lane, this.#lastHorizon, visit) === "more";
+		return this.#readLane(lane, this.#lastHorizon, visit) === "more" || this.#floor > floor;
 	}
 
 	/** Hands the records of a batch that was begun before to `visit`, as they were then. */
@@ -224,6 +253,8 @@ export class SpoolReader {
 			const untold = producer.retire();
 			// Only now: as long as its folder is there, the checkpoint has to say that it is delivered.
 			this.#producers.delete(producer.number);
+			// Should its number be given once more, it is another's.
+			this.#states = this.#states.filter((state) => state.producer !== producer.number);
 			if (untold.count > 0) drops.push(untold);
 		}
 		if (this.#retired.length > maxRetired) this.#forgetRetired();
@@ -255,8 +286,12 @@ export class SpoolReader {
 		for (const producer of this.#producers.values()) {
 			producer.checkAlive();
 			producer.rest();
+			for (const garbled of producer.garbledWords()) this.#events.onGarbled?.(garbled);
 		}
+		this.#watch.look();
 		this.#reserved.check(nowMs);
+		// A count that somebody holds still must not hide those who come.
+		this.#discoveredAt = undefined;
 	}
 
 	/** Meets producers that have come since. */
@@ -265,18 +300,39 @@ export class SpoolReader {
 		if (opened === this.#discoveredAt) return;
 		for (const number of producerNumbers(this.#control.paths)) {
 			if (this.#producers.has(number)) continue;
-			this.#producers.set(number, new ProducerReader(this.#control, number, this.#states, this.#events.onDamage));
+			const before = { states: this.#states, isUncertain: this.#isUncertain };
+			this.#producers.set(number, new ProducerReader(this.#control, number, before, this.#events.onDamage));
 		}
-		if (this.#discoveredAt === -1) {
+		if (!this.#hasDiscovered) {
 			// What a logman before this one retired.
 			this.#retired.push(...this.#states.filter(({ producer }) => !this.#producers.has(producer)));
 		}
 		// Only now: where descriptors run out in between, the rest is met the next time.
 		this.#discoveredAt = opened;
+		this.#hasDiscovered = true;
 	}
 
 	close(): void {
 		for (const producer of this.#producers.values()) producer.close();
+	}
+
+	#readHorizon(): QueueNumber {
+		return Math.max(this.#horizon.read(), this.#floor) as QueueNumber;
+	}
+
+	/**
+	 * A number was seen that is not below the counter, though it was taken: somebody has set the counter back. What is
+	 * below that number is settled all the same, but for the order of what is being appended just now. Nothing where the
+	 * counter is above the number, as it should be.
+	 */
+	#settleBelow(number: QueueNumber): void {
+		if (!this.#control.raiseCounter(number % 2 ** 32)) return;
+		this.#floor = Math.max(this.#floor, number) as QueueNumber;
+		this.#events.onGarbled?.({
+			word: "nextNumber",
+			what: "the counter is below a number that was taken",
+			values: `below ${number}`,
+		});
 	}
 
 	/** Whether `visit` stopped the reading (with `"more"` or just at the end), or it came to the `"end"` by itself. */
@@ -291,7 +347,10 @@ export class SpoolReader {
 				const record = chain.peek(reference);
 				// The end of a batch that is replayed is not the end of its lane.
 				if (record === undefined && !chain.isLimited) producer.markExhausted(lane, appended);
-				return record !== undefined && record.queue < limit ? record : undefined;
+				if (record === undefined || record.queue < limit) return record;
+				// The next reading goes up to it, if it has to.
+				this.#settleBelow((record.queue + 1) as QueueNumber);
+				return undefined;
 			};
 			const first = next();
 			if (first === undefined) continue;

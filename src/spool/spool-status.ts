@@ -4,9 +4,10 @@
  * The keys of {@link SpoolStatus} are what `pylog status --json` prints: they are stable over minor versions.
  */
 
-import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLocked } from "../platform/file-lock.ts";
+import { readPlainFile } from "../platform/owned-files.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
 import { liftQueueNumber, queueNumber, type QueueNumber } from "../shared/numbers.ts";
@@ -19,6 +20,9 @@ import { otherVersion } from "./other-version.ts";
 import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./paths.ts";
 import { defaultMaxSpoolBytes } from "./producer.ts";
 import { Quarantine } from "./quarantine.ts";
+
+/** Notes are a path, or a few words. */
+const maxNoteBytes = 64 * 1024;
 
 /** Who holds the lease. `pid` and `since` are its own words, `null` where it said none. */
 export interface LogmanStatus {
@@ -92,7 +96,7 @@ export interface SpoolStatus {
 export function readSpoolStatus(cacheDir: string): SpoolStatus | undefined {
 	const paths = spoolPaths(cacheDir);
 	// Folders first: one that has a folder by then has a slot in what is read afterwards.
-	const numbers = existsSync(paths.producers) ? producerNumbers(paths) : [];
+	const numbers = isFolder(paths.producers) ? producerNumbers(paths) : [];
 	const control = readControl(paths.control);
 	if (control === undefined) return undefined;
 	if (control.isOtherVersion) throw otherVersion(control.version);
@@ -149,7 +153,7 @@ export function listParked(folder: string, broughtBack: Readonly<Record<string, 
 /** The output that a parked file's note names. */
 export function readNote(path: string): string | undefined {
 	try {
-		const output: unknown = Reflect.get(Object(JSON.parse(readFileSync(path, "utf8"))), "path");
+		const output: unknown = Reflect.get(Object(JSON.parse(readPlainFile(path, maxNoteBytes) ?? "")), "path");
 		return typeof output === "string" ? output : undefined;
 	} catch {
 		return undefined;
@@ -160,7 +164,9 @@ export function readNote(path: string): string | undefined {
 function fullNumber(control: ControlSnapshot, checkpoint: Checkpoint | undefined): QueueNumber {
 	const low = control.word("nextNumber");
 	const seen = checkpoint?.horizon ?? 0;
-	return seen > 0 ? liftQueueNumber(low, queueNumber(seen)) : queueNumber(control.word("numberHigh") * 2 ** 32 + low);
+	return seen > 0
+		? liftQueueNumber(low, queueNumber(seen))
+		: queueNumber((control.word("numberHigh") % 2 ** 21) * 2 ** 32 + low);
 }
 
 /** What is known of all producers when one is looked at. */
@@ -183,7 +189,7 @@ function producerStatus(known: Known, number: number): ProducerStatus | undefine
 		alive: isLocked(alive),
 		lanes: byLane((lane) => producerLaneStatus(known, number, lane)),
 		dropped,
-		untold: dropped - dropsTold,
+		untold: Math.max(0, (dropped - dropsTold) | 0),
 	};
 	return existsSync(directory) ? status : undefined;
 }
@@ -215,7 +221,7 @@ function countUndelivered(directory: string, lane: Lane, state: ChainState | und
 function readAliveText(path: string): { pid: number | null; thread: number | null } {
 	let text = "";
 	try {
-		text = readFileSync(path, "utf8");
+		text = readPlainFile(path, maxNoteBytes) ?? "";
 	} catch {
 		// Removed meanwhile, or not ours to read: it says nothing.
 	}
@@ -235,9 +241,15 @@ function namesIn(folder: string): string[] {
 	try {
 		return readdirSync(folder);
 	} catch (error) {
-		if (systemCode(error) === "ENOENT") return [];
+		// What is no folder holds nothing of ours; `pylog verify` names it.
+		if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
 		throw error;
 	}
+}
+
+/** Whether a folder is there, and no link to one. */
+export function isFolder(path: string): boolean {
+	return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function sizeOf(path: string): number | undefined {

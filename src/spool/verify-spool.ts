@@ -9,14 +9,18 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLocked } from "../platform/file-lock.ts";
 import { lanes, laneIndex } from "../shared/lane.ts";
-import { checkpointSlots, readCheckpoint } from "./checkpoint.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import { controlWords } from "./control-layout.ts";
+import { lookAtCheckpoint } from "./checkpoint-damage.ts";
 import { type ControlSnapshot, readControl } from "./control-snapshot.ts";
 import { checkLane } from "./lane-check.ts";
 import { producerNumbers } from "./numbering.ts";
+import { findPlanted } from "./planted-paths.ts";
 import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./paths.ts";
 import { Quarantine } from "./quarantine.ts";
 import { problemIdentity, type SpoolProblem } from "./spool-problem.ts";
-import { listParked, type ParkedStatus, readNote } from "./spool-status.ts";
+import { isFolder, listParked, type ParkedStatus, readNote } from "./spool-status.ts";
+import type { ImpossibleWord } from "./word-limits.ts";
 
 /** What `pylog verify --json` prints: keys are stable over minor versions. */
 export interface SpoolReport {
@@ -33,15 +37,14 @@ export interface SpoolReport {
 	readonly problems: readonly SpoolProblem[];
 }
 
-const betweenLooksMs = 100;
-
 /**
  * Looks through the spool at `cacheDir`; `undefined` where there is none. Blocks for as long as reading all segments
  * takes, twice where there is a problem.
  *
+ * @param betweenLooksMs Time between the two. None is needed where nobody uses the spool.
  * @throws the file system's own error for a folder that can't be read.
  */
-export function verifySpool(cacheDir: string): SpoolReport | undefined {
+export function verifySpool(cacheDir: string, betweenLooksMs = 100): SpoolReport | undefined {
 	const first = look(cacheDir);
 	if (first === undefined || first.problems.length === 0) return first;
 	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, betweenLooksMs);
@@ -57,8 +60,11 @@ function look(cacheDir: string): SpoolReport | undefined {
 	if (control === undefined && !existsSync(paths.producers)) return undefined;
 	const problems: SpoolProblem[] = [];
 	checkOwner(paths, problems);
-	checkControl(paths, control, problems);
-	const checkpoints = checkCheckpoint(paths, problems);
+	const planted = findPlanted(paths);
+	problems.push(...planted);
+	const isPlanted = (path: string): boolean => planted.some((problem) => problem.path === path);
+	if (!isPlanted(paths.control)) checkControl(paths, control, problems);
+	const checkpoints = isPlanted(paths.checkpoint) ? [] : checkCheckpoint(paths, problems);
 	const producers = checkProducers(paths, control, problems);
 	const parked = checkParked(paths, problems);
 	const quarantine = new Quarantine(paths.quarantine)
@@ -100,19 +106,20 @@ function checkControl(paths: SpoolPaths, control: ControlSnapshot | undefined, p
 }
 
 function checkCheckpoint(paths: SpoolPaths, problems: SpoolProblem[]): number[] {
-	const slots = checkpointSlots(paths.checkpoint);
+	const { slots, problem } = lookAtCheckpoint(paths.checkpoint);
+	if (problem !== undefined) problems.push(unusableCheckpoint(paths, problem));
 	const generations = slots.flatMap(({ generation }) => generation ?? []);
-	for (const slot of slots) {
-		if (!slot.isDamaged) continue;
+	for (const { offset, isTorn, damage } of slots) {
+		if (!isTorn && damage === undefined) continue;
 		const other = generations[0];
 		problems.push({
 			kind: "checkpoint",
 			path: paths.checkpoint,
-			offset: slot.offset,
+			offset,
 			what: "this slot holds bytes that are no checkpoint",
 			meaning:
 				other === undefined
-					? "Neither slot counts: a logman that starts writes everything again that segments still hold."
+					? "Neither slot counts: a logman that starts goes on behind what the control file calls written, or, where that is lost as well, writes everything again that segments still hold."
 					: `The other slot (generation ${other}) counts: if this was the newer one, a logman that starts may write a batch again.`,
 			remedy:
 				"A running logman writes both slots anew with its next batches. Otherwise look for lines that came twice.",
@@ -121,12 +128,23 @@ function checkCheckpoint(paths: SpoolPaths, problems: SpoolProblem[]): number[] 
 	return generations;
 }
 
+function unusableCheckpoint({ checkpoint }: SpoolPaths, what: string): SpoolProblem {
+	return {
+		kind: "checkpoint",
+		path: checkpoint,
+		offset: undefined,
+		what,
+		meaning: "No logman starts with it; producers go on, and what they log waits.",
+		remedy: `Move it away: mv '${checkpoint}' '${checkpoint}.aside'. The next logman goes on behind what the control file calls written.`,
+	};
+}
+
 function checkProducers(
 	paths: SpoolPaths,
 	control: ControlSnapshot | undefined,
 	problems: SpoolProblem[],
 ): Pick<SpoolReport, "producers" | "segments" | "records"> {
-	const numbers = existsSync(paths.producers) ? producerNumbers(paths) : [];
+	const numbers = isFolder(paths.producers) ? producerNumbers(paths) : [];
 	const slots = new Map(control?.slots.map((slot) => [slot.producer, slot]));
 	const checkpoint = (): ReturnType<typeof readCheckpoint> => readCheckpoint(paths.checkpoint);
 	const lastNumbers: number[] = [];
@@ -147,8 +165,33 @@ function checkProducers(
 		if (existsSync(directory)) problems.push(...ofProducer);
 	}
 	checkNumbering(paths, lastNumbers, problems);
+	if (control?.hasWrongSlotCount === true) problems.push(wrongSlotCount(paths));
+	problems.push(...(control?.impossibleWords ?? []).map((word) => impossibleWord(paths, word)));
 	if (control?.problem === undefined) checkSlots(paths, control, new Set(numbers), problems);
 	return { producers: { living, dead: numbers.length - living }, segments, records };
+}
+
+function wrongSlotCount({ control }: SpoolPaths): SpoolProblem {
+	return {
+		kind: "slot",
+		path: control,
+		offset: controlWords.slotsUsed * 4,
+		what: "the count of slots is wrong: it leaves out some that have an owner",
+		meaning: "A producer there may be passed over in the middle of an append: its line comes late. Nothing is lost.",
+		remedy: "The next logman that starts mends it. Was the control file restored from a copy?",
+	};
+}
+
+function impossibleWord({ control }: SpoolPaths, { word, found, limit }: ImpossibleWord): SpoolProblem {
+	return {
+		kind: "word",
+		path: control,
+		offset: controlWords[word] * 4,
+		what: `the word ${word} holds what no Pylog writes (${found}): ${limit}`,
+		meaning:
+			"It is believed no further than it can be. Another program of this user writes there, or the disk is at fault.",
+		remedy: "A running logman brings it back, and tells so in pylog_error.log.",
+	};
 }
 
 /** Of an earlier boot the counter may be older than the records: it is set above them when the file is renewed. */
@@ -189,7 +232,7 @@ function checkSlots(
 function checkParked(paths: SpoolPaths, problems: SpoolProblem[]): readonly ParkedStatus[] {
 	const broughtBack = readCheckpoint(paths.checkpoint)?.parked ?? {};
 	const parked = listParked(paths.parked, broughtBack);
-	const names = existsSync(paths.parked) ? readdirSync(paths.parked) : [];
+	const names = isFolder(paths.parked) ? readdirSync(paths.parked) : [];
 	for (const name of names.filter((each) => each.endsWith(".log"))) {
 		const path = join(paths.parked, name);
 		const output = readNote(path.replace(/log$/, "json"));

@@ -13,6 +13,7 @@ import { spoolPaths } from "../../src/spool/paths.ts";
 import {
 	isRecord,
 	maxPartBytes,
+	maxRecordBytes,
 	recordChecksum,
 	recordHeader,
 	recordHeaderBytes,
@@ -132,6 +133,7 @@ describe("the constants", () => {
 			maxSegmentBytes,
 			quickFillMs,
 			keptSegments,
+			maxRecordBytes,
 			maxPartBytes,
 			askMs,
 			passOverMs,
@@ -139,6 +141,7 @@ describe("the constants", () => {
 			checkpointMagic: checkpointLayout.checkpointMagic,
 			checkpointHeaderBytes: checkpointLayout.checkpointHeaderBytes,
 			firstSlotBytes: checkpointLayout.firstSlotBytes,
+			maxSlotBytes: checkpointLayout.maxSlotBytes,
 			chainStateWords: checkpointLayout.chainStateWords,
 		});
 		expect(text).toContain(`\`recordHeaderBytes\` (${recordHeaderBytes})`);

@@ -220,7 +220,7 @@ test("a record without a usable file goes to quarantine, and holds up nothing", 
 	expect(linesOf(path)).toEqual(["a line"]);
 	const { quarantine } = spoolPaths(cacheDir);
 	const kept = readdirSync(quarantine).find((name) => !name.endsWith(".reason.json")) as string;
-	expect(readFileSync(join(quarantine, kept), "utf8")).toBe("lost in space");
+	expect(readFileSync(join(quarantine, kept), "utf8")).toBe("lost in space\n");
 	expect(readFileSync(join(quarantine, `${kept}.reason.json`), "utf8")).toContain("no absolute path");
 });
 

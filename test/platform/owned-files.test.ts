@@ -1,7 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, closeSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	chownSync,
+	closeSync,
+	linkSync,
+	mkdirSync,
+	readdirSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ensureOwnedDirectory, openOwnedFile } from "../../src/platform/owned-files.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -37,8 +48,8 @@ describe("ensureOwnedDirectory", () => {
 		mkdirSync(join(directory, "real"), { mode: 0o700 });
 		symlinkSync(join(directory, "real"), join(directory, "link"));
 		writeFileSync(join(directory, "file"), "");
-		expect(() => ensureOwnedDirectory("test.step", join(directory, "link"))).toThrow(unsafe("not a directory"));
-		expect(() => ensureOwnedDirectory("test.step", join(directory, "file"))).toThrow("EEXIST");
+		expect(() => ensureOwnedDirectory("test.step", join(directory, "link"))).toThrow(unsafe("symbolic link"));
+		expect(() => ensureOwnedDirectory("test.step", join(directory, "file"))).toThrow(unsafe("not a directory"));
 	});
 
 	it.runIf(isRoot)("refuses a folder of somebody else", () => {
@@ -89,6 +100,20 @@ describe("openOwnedFile", () => {
 			expect(() => openOwnedFile("test.step", join(directory, "open"), "missing")).toThrow(unsafe("mode 644"));
 		}
 		expect(readdirSync("/proc/self/fd").length).toBe(before);
+	});
+
+	it("refuses a file with a second name, a socket and a directory, and says what they are", async () => {
+		const directory = temporaryDirectory();
+		writeFileSync(join(directory, "file"), "", { mode: 0o600 });
+		linkSync(join(directory, "file"), join(directory, "hard"));
+		mkdirSync(join(directory, "folder"));
+		const server = createServer();
+		await new Promise<void>((resolve) => server.listen(join(directory, "socket"), resolve));
+		onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
+		const open = (name: string) => () => openOwnedFile("test.step", join(directory, name), "missing");
+		expect(open("hard")).toThrow(unsafe("2 names"));
+		expect(open("folder")).toThrow(unsafe("a directory"));
+		expect(open("socket")).toThrow(unsafe("not a regular file"));
 	});
 
 	it.runIf(isRoot)("refuses a file of somebody else", () => {

@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CheckpointFile } from "../../src/spool/checkpoint.ts";
+import { Quarantine } from "../../src/spool/quarantine.ts";
 import { ControlFile } from "../../src/spool/control-file.ts";
 import {
 	controlBytes,
@@ -57,7 +58,9 @@ function appendAndLeave(cacheDir: string, count: number): number {
 	return producer.number;
 }
 
-const asideOf = (cacheDir: string): string[] => readdirSync(join(cacheDir, "quarantine"));
+/** Names in quarantine, without the reasons beside them. */
+const asideOf = (cacheDir: string): string[] =>
+	readdirSync(join(cacheDir, "quarantine")).filter((name) => !name.endsWith(".reason.json"));
 
 describe("a new spool", () => {
 	it("is private, and its first record gets number 1", () => {
@@ -198,6 +201,7 @@ describe("a damaged control file", () => {
 		["another slot count", (bytes) => void bytes.writeUInt32LE(17, controlHeader.slotCount)],
 		["its end missing", (bytes) => bytes.subarray(0, controlBytes - 1)],
 		["all but its magic missing", (bytes) => bytes.subarray(0, 8)],
+		["half its magic overwritten", (bytes) => void bytes.fill("x", 4, 8)],
 		["something behind its end", (bytes) => Buffer.concat([bytes, Buffer.alloc(1)])],
 		["garbage in its place", (bytes) => Buffer.alloc(bytes.length, "garbage")],
 	];
@@ -210,7 +214,9 @@ describe("a damaged control file", () => {
 		expect(control.load("nextNumber")).toBeGreaterThan(5);
 		expect(control.load("nextProducer")).toBe(producer + 1);
 		expect(control.load("reservedKib")).toBe(64);
-		expect(asideOf(cacheDir)).toEqual([expect.stringMatching(/^control-\d+$/)]);
+		expect(asideOf(cacheDir)).toEqual([expect.stringMatching(/-control$/)]);
+		const [kept] = new Quarantine(join(cacheDir, "quarantine")).list();
+		expect(kept?.reason).toMatch(/^the control file is damaged: it (does not start with|says it has|has) /);
 	});
 
 	// What a power failure leaves of one that was being made.

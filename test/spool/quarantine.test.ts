@@ -122,7 +122,7 @@ describe("Quarantine", () => {
 		expect(open().keepBytes("bad", Buffer.from("bad"), "x")).toMatchObject({ kind: "failed" });
 		unlinkSync(directory);
 		writeFileSync(directory, "in the way");
-		expect(open().take(path, "x")).toMatchObject({ kind: "failed", error: { code: "PYLOG_SYSTEM_CALL" } });
+		expect(open().take(path, "x")).toMatchObject({ kind: "failed", error: { code: "PYLOG_SPOOL_UNSAFE" } });
 		expect(readFileSync(path, "utf8")).toBe("bad");
 	});
 

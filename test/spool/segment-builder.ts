@@ -61,6 +61,49 @@ export class SegmentBuilder {
 		return at;
 	}
 
+	/** Changes a record that was added; its checksum is right again. */
+	patch(at: number, edit: (bytes: Buffer) => void): void {
+		edit(this.bytes.subarray(at));
+		this.#sum(at, this.bytes.readUInt32LE(at));
+	}
+
+	/**
+	 * Call sites, each of which has all that follow in its text, over `totalBytes`.
+	 *
+	 * @param each Gets the offset of each.
+	 */
+	nest(count: number, totalBytes: number, each: (at: number) => void): void {
+		const end = this.#offset + totalBytes;
+		const { bytes } = this;
+		for (let index = count - 1; index >= 0; index--) {
+			const at = this.#offset + index * 48;
+			const length = end - at;
+			bytes.writeUInt8(recordKinds.callSite, at + recordHeader.kind);
+			bytes.writeInt32LE(length - 48, at + recordHeader.messageBytes);
+			this.#sum(at, length);
+			bytes.writeUInt32LE(length, at);
+		}
+		for (let index = 0; index < count; index++) each(this.#offset + index * 48);
+		this.#offset = end;
+	}
+
+	/** Leaves out so many times eight bytes, each the start of something that claims to be a record of `length` bytes. */
+	claim(count: number, length: number): void {
+		const { bytes } = this;
+		for (let index = 0; index < count; index++) {
+			const at = this.#offset + index * 8;
+			bytes.writeUInt32LE(Math.max(48, length - index * 8), at);
+		}
+		this.#offset += count * 8 + 48;
+	}
+
+	#sum(at: number, length: number): void {
+		const { bytes } = this;
+		const number = bytes.readInt32LE(at + recordHeader.number);
+		const sum = finishChecksum(bodyChecksum(new Int32Array(bytes.buffer), at / 4, length, this.#seed), number, length);
+		bytes.writeInt32LE(sum, at + recordHeader.checksum);
+	}
+
 	addDefinition(): number {
 		return this.add({ kind: recordKinds.loggerDefinition, message: JSON.stringify(loggerDefinition()) });
 	}

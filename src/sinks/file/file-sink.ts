@@ -10,6 +10,7 @@ import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { type BeforeAppend, findAppend, type FoundAppend } from "./find-append.ts";
 import { MadeAgain } from "./made-again.ts";
 import { AppendError, type FileIdentity, OutputFile, type Place } from "./output-file.ts";
+import { type OutputPaths, outputPaths } from "./output-paths.ts";
 import { type AfterFailedSync, type FailedSync, OutputSyncs } from "./output-syncs.ts";
 import { UnsettledError } from "./packing.ts";
 import type { WrittenChunk } from "./rewrite-chunks.ts";
@@ -23,6 +24,8 @@ export interface FileSinkOptions {
 	readonly syncStallMs?: number;
 	/** Memory for bytes that are not synced, for all files together. @default 33554432 */
 	readonly maxTailBytes?: number;
+	/** Directories; nothing that is not below one of them is opened: PYLOG_OUTPUT_REFUSED. @default any file */
+	readonly roots?: readonly string[] | undefined;
 	/** Does what can be done about bytes that could not be synced. */
 	readonly onFailedSync: (failed: FailedSync) => Promise<AfterFailedSync>;
 }
@@ -48,6 +51,7 @@ export class FileSink {
 	readonly #calls = new SlowCalls();
 	readonly #madeAgain = new MadeAgain();
 	readonly #syncs: OutputSyncs;
+	readonly #paths: OutputPaths;
 	readonly #patience: Patience;
 	readonly #syncPatience: Patience;
 
@@ -55,11 +59,14 @@ export class FileSink {
 		stallMs = 3000,
 		syncStallMs = 10_000,
 		maxTailBytes = 32 * 1024 * 1024,
+		roots,
 		onFailedSync,
 	}: FileSinkOptions) {
 		this.#patience = { limitMs: stallMs, afterStallMs: Math.min(stallMs, afterStallMs) };
 		this.#syncPatience = { limitMs: syncStallMs };
-		this.#syncs = new OutputSyncs(this.#calls, { patience: this.#syncPatience, maxTailBytes, onFailedSync });
+		this.#paths = outputPaths(roots);
+		const options = { patience: this.#syncPatience, maxTailBytes, paths: this.#paths, onFailedSync };
+		this.#syncs = new OutputSyncs(this.#calls, options);
 	}
 
 	/** Descriptors held. */
@@ -179,7 +186,7 @@ export class FileSink {
 
 	/** How much of an append that was tried before is in its file; see `findAppend`. */
 	find(path: string, before: BeforeAppend, bytes: Buffer, outputs: ReadonlySet<string>): Promise<FoundAppend> {
-		return this.#calls.within(path, this.#syncPatience, () => findAppend(path, before, bytes, outputs));
+		return this.#calls.within(path, this.#syncPatience, () => findAppend(path, before, bytes, outputs, this.#paths));
 	}
 
 	/** Bytes of a file as `chunks` tell of them: from memory, or from the file where they are still what they were. */
@@ -216,7 +223,9 @@ export class FileSink {
 		for (let leftMs = settleMs; ; leftMs -= settleStepMs) {
 			try {
 				return await this.#calls.within(path, this.#patience, async () => {
-					const { writtenBytes } = await findAppend(path, before, bytes, outputs).catch(notFoundUnlessUnsettled);
+					const { writtenBytes } = await findAppend(path, before, bytes, outputs, this.#paths).catch(
+						notFoundUnlessUnsettled,
+					);
 					// One that was moved out of sight has its lines all the same.
 					return writtenBytes === bytes.length || file.hasName();
 				});
@@ -245,7 +254,7 @@ export class FileSink {
 		const closeLate = (work: Promise<OutputFile>): void => {
 			void work.then((late) => this.#close(late)).catch(() => undefined);
 		};
-		const file = await this.#calls.within(path, this.#patience, () => OutputFile.open(path), closeLate);
+		const file = await this.#calls.within(path, this.#patience, () => OutputFile.open(path, this.#paths), closeLate);
 		this.#open.set(path, file);
 		this.#syncs.markNew(file.newIn, path);
 		return file;

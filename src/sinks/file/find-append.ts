@@ -6,11 +6,12 @@
  */
 
 import type { Stats } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
 import { isInCopy, rotatedNames } from "./find-copy.ts";
 import { type FileIdentity, type FileState, maxMoves, MovedError, readRange, tailBefore } from "./output-file.ts";
+import { anyPath, type OutputPaths } from "./output-paths.ts";
 import { isBeingPacked, UnsettledError } from "./packing.ts";
 
 export interface FoundAppend {
@@ -20,6 +21,15 @@ export interface FoundAppend {
 	readonly writtenBytes: number;
 	/** Where in it they are. */
 	readonly offset?: number;
+}
+
+const newline = 0x0a;
+/** So many lines from the end are looked for when an append is not to be found as a whole. */
+const maxLinesTried = 64;
+
+interface FoundFile {
+	readonly path: string;
+	readonly sizeBytes: number;
 }
 
 /** Looks at names until it counts as gone. */
@@ -40,10 +50,11 @@ export async function findAppend(
 	before: BeforeAppend,
 	bytes: Buffer,
 	outputs: ReadonlySet<string> = new Set(),
+	paths: OutputPaths = anyPath,
 ): Promise<FoundAppend> {
 	for (let left = maxMoves; ; left--) {
 		try {
-			return await lookForAppend(path, before, bytes, outputs);
+			return await lookForAppend(path, before, bytes, outputs, paths);
 		} catch (error) {
 			if (!(error instanceof MovedError) || left === 0) throw error;
 		}
@@ -56,26 +67,26 @@ async function lookForAppend(
 	before: BeforeAppend,
 	bytes: Buffer,
 	outputs: ReadonlySet<string>,
+	paths: OutputPaths,
 ): Promise<FoundAppend> {
-	const stats = await statIfThere(path).catch((problem: Error) => problem);
+	const stats = await statIfThere(path, paths).catch((problem: Error) => problem);
 	// What can't be looked at may be found under another name all the same.
 	const known = stats instanceof Error ? undefined : stats;
 	if (known !== undefined && !known.isFile() && !known.isDirectory()) return { path, writtenBytes: 0 };
 	const isHere = known?.isFile() === true && known.ino === before.inode && known.dev === before.device;
 	// Rotated by somebody else: the file goes on under another name.
-	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before);
+	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before, paths);
 	if (file !== undefined) {
-		const found = await findWritten(file.path, before, file.sizeBytes, bytes);
+		const found = await findWritten(file, before, bytes, paths);
 		if (found.writtenBytes > 0) {
-			if (file.path !== path) await checkStays(file.path, before);
+			if (file.path !== path) await checkStays(file.path, before, paths);
 			return { path: file.path, ...found };
 		}
 	}
 	// Gone, cut, or empty as it was before.
-	const mayBeCopied =
-		file === undefined || before.sizeBytes === 0 || !(await isAsBefore(file.path, before, file.sizeBytes));
+	const mayBeCopied = file === undefined || before.sizeBytes === 0 || !(await isAsBefore(file, before, paths));
 	const { atMs } = before;
-	if (mayBeCopied && atMs !== undefined && (await isInCopy(path, before, bytes, { atMs, outputs }))) {
+	if (mayBeCopied && atMs !== undefined && (await isInCopy(path, before, bytes, { atMs, outputs, paths }))) {
 		return { path, writtenBytes: bytes.length };
 	}
 	if (stats instanceof Error) throw stats;
@@ -89,7 +100,8 @@ async function lookForAppend(
 export async function findByInode(
 	path: string,
 	{ device, inode }: FileIdentity,
-): Promise<{ readonly path: string; readonly sizeBytes: number } | undefined> {
+	paths: OutputPaths = anyPath,
+): Promise<FoundFile | undefined> {
 	const folder = dirname(path);
 	let seenBefore: string | undefined;
 	for (let left = maxLooks; left > 0; ) {
@@ -97,7 +109,7 @@ export async function findByInode(
 		let seen = "";
 		for (const candidate of new Set([path, ...names, ...(await rotatedNames(path))])) {
 			left -= 1;
-			const stats = await stat(candidate).catch(() => undefined);
+			const stats = await paths.look(candidate).catch(() => undefined);
 			if (stats?.ino === inode && stats.dev === device && stats.isFile())
 				return { path: candidate, sizeBytes: stats.size };
 			seen += `${candidate}\0${stats?.dev}\0${stats?.ino}\0`;
@@ -109,37 +121,38 @@ export async function findByInode(
 	return undefined;
 }
 
-async function statIfThere(path: string): Promise<Stats | undefined> {
+async function statIfThere(path: string, paths: OutputPaths): Promise<Stats | undefined> {
 	try {
-		return await stat(path);
+		return await paths.look(path);
 	} catch (error) {
-		const code = systemCode(error);
-		if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+		if (systemCode(error) === "ENOTDIR") return undefined;
 		throw error;
 	}
 }
 
-async function isAsBefore(path: string, before: FileState, sizeBytes: number): Promise<boolean> {
-	return sizeBytes >= before.sizeBytes && (await tailBefore(path, before.sizeBytes, before)) === before.tail;
+async function isAsBefore({ path, sizeBytes }: FoundFile, before: FileState, paths: OutputPaths): Promise<boolean> {
+	if (sizeBytes < before.sizeBytes) return false;
+	return (await tailBefore(path, before.sizeBytes, { paths, wanted: before })) === before.tail;
 }
 
 /** @throws UnsettledError where the file may be gone in a moment; MovedError where it is */
-async function checkStays(renamed: string, before: FileIdentity): Promise<void> {
+async function checkStays(renamed: string, before: FileIdentity, paths: OutputPaths): Promise<void> {
 	if (await isBeingPacked(renamed)) throw new UnsettledError(renamed);
-	const stats = await statIfThere(renamed);
+	const stats = await statIfThere(renamed, paths);
 	if (stats?.ino !== before.inode || stats.dev !== before.device) throw new MovedError(renamed);
 }
 
 async function findWritten(
-	path: string,
+	file: FoundFile,
 	before: FileState,
-	sizeBytes: number,
 	bytes: Buffer,
+	paths: OutputPaths,
 ): Promise<{ readonly writtenBytes: number; readonly offset: number }> {
-	const isSame = await isAsBefore(path, before, sizeBytes);
+	const { path, sizeBytes } = file;
+	const isSame = await isAsBefore(file, before, paths);
 	// Truncated or replaced under the same inode: the append may be anywhere in it.
 	const from = isSame ? before.sizeBytes : Math.max(0, sizeBytes - maxSearchBytes);
-	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), before);
+	const found = await readRange(path, from, Math.min(sizeBytes, from + maxSearchBytes), { paths, wanted: before });
 	const common = isSame ? countCommon(found, bytes) : 0;
 	if (common === found.length || common === bytes.length) return { writtenBytes: common, offset: from };
 	// Others wrote there too. An append is one write: whole somewhere among theirs, or half at the very end.
@@ -147,8 +160,35 @@ async function findWritten(
 	if (at !== -1) return { writtenBytes: bytes.length, offset: from + at };
 	const atEnd = longestOverlap(found, bytes);
 	if (atEnd > 0) return { writtenBytes: atEnd, offset: from + found.length - atEnd };
+	// Where a record was damaged since, the bytes lack its line: they go on behind the last line that both have.
+	const behindLast = isSame ? endOfLastLine(found, bytes) : 0;
+	if (behindLast > 0) return { writtenBytes: behindLast, offset: from };
 	// A half with theirs behind it: its whole lines count, and the line that is cut short is written again.
-	return { writtenBytes: common === 0 ? 0 : bytes.lastIndexOf(0x0a, common - 1) + 1, offset: from };
+	return { writtenBytes: common === 0 ? 0 : bytes.lastIndexOf(newline, common - 1) + 1, offset: from };
+}
+
+/** Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. */
+function endOfLastLine(found: Buffer, bytes: Buffer): number {
+	let end = found.length;
+	for (let tried = 0; tried < maxLinesTried && end > 0; tried++) {
+		// The very last one may be half a line.
+		const from = end < 2 ? 0 : found.lastIndexOf(newline, end - 2) + 1;
+		const behind = endOfOnly(found.subarray(from, end), bytes);
+		if (behind > 0) return behind;
+		end = from;
+	}
+	return 0;
+}
+
+/** Where a line ends in `bytes`; 0 where it is not in it, or more than once. */
+function endOfOnly(line: Buffer, bytes: Buffer): number {
+	let behind = 0;
+	for (let at = bytes.indexOf(line); at !== -1; at = bytes.indexOf(line, at + 1)) {
+		if (at > 0 && bytes[at - 1] !== newline) continue;
+		if (behind > 0) return 0;
+		behind = at + line.length;
+	}
+	return behind;
 }
 
 function countCommon(one: Buffer, other: Buffer): number {

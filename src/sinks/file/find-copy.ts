@@ -7,12 +7,13 @@
  * so much.
  */
 
-import { createReadStream } from "node:fs";
-import { opendir, stat } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { opendir } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { crc32, createGunzip } from "node:zlib";
 import { type FileState, readRange, tailBefore, tailBytes } from "./output-file.ts";
+import type { OutputPaths } from "./output-paths.ts";
 
 /** Time stamps of files come from a clock that ticks less often. */
 const clockSlackMs = 100;
@@ -31,16 +32,17 @@ export interface Tried {
 	readonly atMs: number;
 	/** Files that are no copies: lines go to them as well. */
 	readonly outputs: ReadonlySet<string>;
+	readonly paths: OutputPaths;
 }
 
 /** Whether a copy of the file at `path` has all the bytes behind what the file was before. */
 export async function isInCopy(path: string, before: FileState, bytes: Buffer, tried: Tried): Promise<boolean> {
 	const copies = await youngCopies(path, tried);
-	for (const { path: copy, sizeBytes } of copies.filter((each) => !each.isPacked).slice(0, maxPlain)) {
-		if (await hasBytes(copy, sizeBytes, before, bytes).catch(() => false)) return true;
+	for (const copy of copies.filter((each) => !each.isPacked).slice(0, maxPlain)) {
+		if (await hasBytes(copy, before, bytes, tried.paths).catch(() => false)) return true;
 	}
-	for (const { path: copy } of copies.filter((each) => each.isPacked).slice(0, maxPacked)) {
-		if (await hasPackedBytes(copy, before, bytes).catch(() => false)) return true;
+	for (const copy of copies.filter((each) => each.isPacked).slice(0, maxPacked)) {
+		if (await hasPackedBytes(copy, before, bytes, tried.paths).catch(() => false)) return true;
 	}
 	return false;
 }
@@ -53,11 +55,11 @@ interface Copy {
 }
 
 /** The youngest first. */
-async function youngCopies(path: string, { atMs, outputs }: Tried): Promise<readonly Copy[]> {
+async function youngCopies(path: string, { atMs, outputs, paths }: Tried): Promise<readonly Copy[]> {
 	const copies: Copy[] = [];
 	for (const candidate of await rotatedNames(path)) {
 		if (candidate === path || outputs.has(candidate)) continue;
-		const stats = await stat(candidate).catch(() => undefined);
+		const stats = await paths.look(candidate).catch(() => undefined);
 		if (stats?.isFile() !== true) continue;
 		const isPacked = candidate.endsWith(".gz");
 		// logrotate gives a compressed one the time at which the file was last written before.
@@ -96,23 +98,28 @@ async function entriesOf(folder: string): Promise<AsyncIterable<{ name: string; 
 	return opendir(folder).catch(async function* () {});
 }
 
-async function hasBytes(copy: string, sizeBytes: number, before: FileState, bytes: Buffer): Promise<boolean> {
+type Placed = Pick<Copy, "path" | "sizeBytes">;
+
+async function hasBytes(copy: Placed, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
+	const { path, sizeBytes } = copy;
 	const { sizeBytes: from, tail } = before;
-	if (sizeBytes < from + bytes.length || (await tailBefore(copy, from)) !== tail) return false;
+	if (sizeBytes < from + bytes.length || (await tailBefore(path, from, { paths })) !== tail) return false;
 	// Others may have written there, too.
-	return (await readRange(copy, from, Math.min(sizeBytes, from + maxUnpackedBytes))).includes(bytes);
+	return (await readRange(path, from, Math.min(sizeBytes, from + maxUnpackedBytes), { paths })).includes(bytes);
 }
 
-async function hasPackedBytes(copy: string, { sizeBytes, tail }: FileState, bytes: Buffer): Promise<boolean> {
-	if ((await stat(copy)).size > maxPackedBytes) return false;
+async function hasPackedBytes(copy: Placed, before: FileState, bytes: Buffer, paths: OutputPaths): Promise<boolean> {
+	if (copy.sizeBytes > maxPackedBytes) return false;
+	const { sizeBytes, tail } = before;
 	const from = Math.max(0, sizeBytes - tailBytes);
 	const kept: Buffer[] = [];
-	await pipeline(createReadStream(copy), createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
+	const packed = createReadStream(copy.path, { fd: await paths.open(copy.path, constants.O_RDONLY) });
+	await pipeline(packed, createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
 		let at = 0;
 		for await (const chunk of unpacked) {
 			if (at + chunk.length > from) kept.push(chunk.subarray(Math.max(0, from - at)));
 			at += chunk.length;
-			if (at - from > maxUnpackedBytes) throw new Error(`${copy} has too much behind byte ${from}`);
+			if (at - from > maxUnpackedBytes) throw new Error(`${copy.path} has too much behind byte ${from}`);
 		}
 	});
 	const end = Buffer.concat(kept);

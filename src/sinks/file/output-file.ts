@@ -8,13 +8,12 @@
  */
 
 import { constants, read, type Stats } from "node:fs";
-import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { appendSoon, createSoon, makeFoldersSoon, syncDataSoon } from "../../platform/durable-file.ts";
+import { appendSoon, syncDataSoon } from "../../platform/durable-file.ts";
+import { closeSoon, fstatSoon } from "../../platform/file-calls.ts";
 import { filePosition } from "../../platform/file-position.ts";
-import { closeSoon, fstatSoon, openSoon } from "../../platform/file-calls.ts";
 import { systemCode } from "../../shared/errors.ts";
+import { anyPath, type OpenedOutput, type OutputPaths } from "./output-paths.ts";
 
 /** Which file it is, whatever its name. */
 export interface FileIdentity {
@@ -70,14 +69,13 @@ export class MovedError extends Error {
 export const tailBytes = 64;
 /** Files renamed in the moment in which they are opened, one after the other; more are not logrotate's doing. */
 export const maxMoves = 100;
-const fileMode = 0o640;
-const folderMode = 0o750;
 
 export class OutputFile {
 	readonly path: string;
 	/** Folders that got a new name when the file was made: the file is only safe when they are on disk as well. */
 	readonly newIn: readonly string[];
 	readonly #fd: number;
+	readonly #paths: OutputPaths;
 	#device = 0;
 	#inode = 0;
 	#sizeBytes = 0;
@@ -89,16 +87,17 @@ export class OutputFile {
 	#calls = 0;
 	#onIdle: (() => void) | undefined;
 
-	private constructor(path: string, { fd, newIn }: Opened) {
+	private constructor(path: string, { fd, newIn }: OpenedOutput, paths: OutputPaths) {
 		this.path = path;
+		this.#paths = paths;
 		this.#fd = fd;
 		this.newIn = newIn;
 	}
 
-	/** @throws the file system's error, when the file can't be opened or made. */
-	static async open(path: string): Promise<OutputFile> {
+	/** @throws the file system's error, when the file can't be opened or made; PYLOG_OUTPUT_REFUSED. */
+	static async open(path: string, paths: OutputPaths = anyPath): Promise<OutputFile> {
 		for (let left = maxMoves; ; left--) {
-			const file = new OutputFile(path, await openForAppending(path));
+			const file = new OutputFile(path, await paths.openToAppend(path), paths);
 			try {
 				await file.#note(await fstatSoon(file.#fd));
 				return file;
@@ -179,10 +178,7 @@ export class OutputFile {
 	}
 
 	async #refresh(): Promise<boolean> {
-		const stats = await stat(this.path).catch((error: unknown) => {
-			if (systemCode(error) === "ENOENT") return undefined;
-			throw error;
-		});
+		const stats = await this.#paths.look(this.path);
 		if (stats === undefined || stats.dev !== this.#device || stats.ino !== this.#inode) return false;
 		try {
 			if (this.#isRegular && stats.size !== this.#sizeBytes) await this.#note(stats);
@@ -216,7 +212,7 @@ export class OutputFile {
 
 	async #lookAfterAppend(): Promise<{ readonly isAtPath: boolean; readonly sizeBytes?: number }> {
 		if (!this.#isRegular) return { isAtPath: true };
-		const stats = await stat(this.path).catch(() => undefined);
+		const stats = await this.#paths.look(this.path).catch(() => undefined);
 		if (stats?.ino !== this.#inode || stats.dev !== this.#device) return { isAtPath: false };
 		return { isAtPath: true, sizeBytes: stats.size };
 	}
@@ -234,7 +230,11 @@ export class OutputFile {
 		this.#isRegular = stats.isFile();
 		this.#sizeBytes = this.#isRegular ? stats.size : 0;
 		const from = Math.max(0, this.#sizeBytes - tailBytes);
-		this.#tail = this.#isRegular ? await readRange(this.path, from, this.#sizeBytes, this.state) : Buffer.alloc(0);
+		this.#tail = this.#isRegular ? await readRange(this.path, from, this.#sizeBytes, this.#asWanted) : Buffer.alloc(0);
+	}
+
+	get #asWanted(): Reading {
+		return { paths: this.#paths, wanted: { device: this.#device, inode: this.#inode } };
 	}
 
 	#noteAppended(bytes: Uint8Array): void {
@@ -244,19 +244,25 @@ export class OutputFile {
 	}
 }
 
-/** CRC-32 of the last bytes before `sizeBytes` of a file, as in {@link FileState}. @throws as {@link readRange} */
-export async function tailBefore(path: string, sizeBytes: number, wanted?: FileIdentity): Promise<number> {
-	return crc32(await readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes, wanted));
+/** How a file is read. */
+export interface Reading {
+	/** How it is reached. @default every path */
+	readonly paths?: OutputPaths;
+	/** Which file it must be: with another one there, or none, it is a MovedError. */
+	readonly wanted?: FileIdentity;
 }
 
-/**
- * The bytes of a file from `from` to `to`, fewer where it ends before.
- *
- * @param wanted Which file it must be.
- * @throws MovedError where it is another one; the file system's error
- */
-export async function readRange(path: string, from: number, to: number, wanted?: FileIdentity): Promise<Buffer> {
-	const fd = await openToRead(path, wanted);
+/** CRC-32 of the last bytes before `sizeBytes` of a file, as in {@link FileState}. @throws as {@link readRange} */
+export async function tailBefore(path: string, sizeBytes: number, how: Reading = {}): Promise<number> {
+	return crc32(await readRange(path, Math.max(0, sizeBytes - tailBytes), sizeBytes, how));
+}
+
+/** The bytes of a file from `from` to `to`, fewer where it ends before. @throws MovedError; the file system's error */
+export async function readRange(path: string, from: number, to: number, how: Reading = {}): Promise<Buffer> {
+	const { paths = anyPath, wanted } = how;
+	const fd = await (wanted === undefined
+		? paths.open(path, constants.O_RDONLY)
+		: openSame(path, constants.O_RDONLY, wanted, paths));
 	try {
 		return await readOpen(fd, from, to);
 	} finally {
@@ -266,7 +272,9 @@ export async function readRange(path: string, from: number, to: number, wanted?:
 
 /** As {@link readRange}, of an open file. */
 export async function readOpen(fd: number, from: number, to: number): Promise<Buffer> {
-	const bytes = Buffer.alloc(Math.max(0, to - from));
+	// What a damaged checkpoint asks for must not be allocated: there is no more than the file has.
+	const { size } = await fstatSoon(fd);
+	const bytes = Buffer.alloc(Math.max(0, Math.min(to, size) - from));
 	let filled = 0;
 	while (filled < bytes.length) {
 		const count = await readSoon(fd, bytes.subarray(filled), from + filled);
@@ -276,15 +284,9 @@ export async function readOpen(fd: number, from: number, to: number): Promise<Bu
 	return bytes.subarray(0, filled);
 }
 
-async function openToRead(path: string, wanted: FileIdentity | undefined): Promise<number> {
-	const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-	if (wanted === undefined) return openSoon(path, flags);
-	return openSame(path, flags, wanted);
-}
-
 /** Opens the file at `path` if it is the one that is wanted. @throws MovedError where it is not; the file system's error */
-export async function openSame(path: string, flags: number, wanted: FileIdentity): Promise<number> {
-	const fd = await openSoon(path, flags).catch((error: unknown) => {
+export async function openSame(path: string, flags: number, wanted: FileIdentity, paths: OutputPaths): Promise<number> {
+	const fd = await paths.open(path, flags).catch((error: unknown) => {
 		throw systemCode(error) === "ENOENT" ? new MovedError(path) : error;
 	});
 	try {
@@ -305,36 +307,4 @@ function readSoon(fd: number, into: Buffer, position: number): Promise<number> {
 
 function sumOf(places: readonly Place[]): number {
 	return places.reduce((sum, { length }) => sum + length, 0);
-}
-
-interface Opened {
-	readonly fd: number;
-	readonly newIn: readonly string[];
-}
-
-/** Never waits: a FIFO without a reader is an error, not a stop. */
-async function openForAppending(path: string): Promise<Opened> {
-	const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
-	try {
-		return { fd: await openSoon(path, flags), newIn: [] };
-	} catch (error) {
-		if (systemCode(error) !== "ENOENT") throw error;
-	}
-	try {
-		return { fd: await createSoon("output.create", path, flags, fileMode), newIn: [dirname(path)] };
-	} catch (error) {
-		if (systemCode(error) !== "ENOENT") throw error;
-	}
-	const folder = dirname(path);
-	const first = await makeFoldersSoon("output.folder", folder, folderMode);
-	return { fd: await createSoon("output.create-in-folder", path, flags, fileMode), newIn: foldersUpTo(folder, first) };
-}
-
-/** `folder`, and those above it up to the one that `first`, which was made, is in. */
-function foldersUpTo(folder: string, first: string | undefined): string[] {
-	const folders = [folder];
-	for (let each = folder; first !== undefined && each.length >= first.length; each = dirname(each)) {
-		folders.push(dirname(each));
-	}
-	return folders;
 }

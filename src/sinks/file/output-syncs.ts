@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 import type { UnsyncedFile } from "../../spool/checkpoint.ts";
 import { findByInode } from "./find-append.ts";
 import { type FileIdentity, type OutputFile, readRange } from "./output-file.ts";
+import { isRefused, type OutputPaths } from "./output-paths.ts";
 import { rewriteChunks, rewriteEnd, type WrittenChunk } from "./rewrite-chunks.ts";
 import { type Patience, type SlowCalls, threads } from "./slow-calls.ts";
 import { syncClosed } from "./sync-closed.ts";
@@ -33,6 +34,7 @@ export type AfterFailedSync = "safe" | "owed" | "unsafe";
 export interface OutputSyncsOptions {
 	readonly patience: Patience;
 	readonly maxTailBytes: number;
+	readonly paths: OutputPaths;
 	/** Does what can be done about what could not be synced; unless it is safe then, the sync is tried again. */
 	readonly onFailedSync: (failed: FailedSync) => Promise<AfterFailedSync>;
 }
@@ -134,7 +136,10 @@ export class OutputSyncs {
 		const found: WrittenChunk[] = [];
 		for (const chunk of chunks) {
 			const { offset, length } = chunk;
-			const read = (): Promise<Buffer> => readRange(path, offset, offset + length);
+			const read = (): Promise<Buffer> =>
+				readRange(path, offset, offset + length, { paths: this.#options.paths }).catch((error: unknown) => {
+					throw isRefused(error) ? new LostBytesError(path, offset, length) : error;
+				});
 			const bytes = chunk.bytes ?? (await this.#calls.within(path, this.#options.patience, read));
 			if (chunk.bytes === undefined && crc32(bytes) !== chunk.crc) throw new LostBytesError(path, offset, length);
 			found.push({ offset, bytes });
@@ -144,7 +149,8 @@ export class OutputSyncs {
 
 	/** Writes bytes again at their place, and brings them to the disk. @throws what the file system says */
 	async rewrite(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
-		await this.#calls.within(path, this.#options.patience, () => rewriteChunks(path, file, chunks));
+		const { patience, paths } = this.#options;
+		await this.#calls.within(path, patience, () => rewriteChunks(path, file, chunks, paths));
 	}
 
 	/** Forgets a file that is to be removed. */
@@ -171,10 +177,11 @@ export class OutputSyncs {
 		const { chunks, upTo } = tail.snapshot();
 		try {
 			if (tail.isEndSuspect) {
-				await this.#calls.within(tail.path, this.#options.patience, () => rewriteEnd(tail.path, tail));
+				const { patience, paths } = this.#options;
+				await this.#calls.within(tail.path, patience, () => rewriteEnd(tail.path, tail, paths));
 			}
 			if (tail.isSuspect) await this.rewrite(tail.path, tail, await this.readBack(tail.path, chunks));
-			else await this.#calls.within(tail.path, this.#options.patience, () => syncTail(tail));
+			else await this.#calls.within(tail.path, this.#options.patience, () => syncTail(tail, this.#options.paths));
 			for (const folder of foldersAbove(tail.path)) await this.#syncFolder(folder);
 		} catch (error) {
 			const { path, device, inode, isWhole } = tail;
@@ -208,11 +215,18 @@ export class OutputSyncs {
 }
 
 /** By its open descriptor, or else whatever name it has by now. */
-async function syncTail({ path, file, device, inode }: UnsyncedTail): Promise<void> {
+async function syncTail({ path, file, device, inode }: UnsyncedTail, paths: OutputPaths): Promise<void> {
 	if (file !== undefined && !file.isClosed) return file.sync();
-	if (await syncClosed(path, { device, inode })) return;
-	const renamed = await findByInode(path, { device, inode });
-	if (renamed !== undefined) await syncClosed(renamed.path, { device, inode });
+	let refusal: Error | undefined;
+	try {
+		if (await syncClosed(path, { device, inode }, paths)) return;
+	} catch (error) {
+		if (!isRefused(error)) throw error;
+		refusal = error;
+	}
+	const renamed = await findByInode(path, { device, inode }, paths);
+	if (renamed !== undefined) await syncClosed(renamed.path, { device, inode }, paths);
+	else if (refusal !== undefined) throw refusal;
 }
 
 /** Where the inode is not known, as in notes of earlier versions, the name stands for it. */

@@ -21,13 +21,15 @@ export class UnsettledError extends StalledError {
 /** A file that has not grown for so long is nobody's work: he has died, or keeps what he compresses. */
 const quietMs = 10_000;
 
+/** What compressed files are called, also while they are made. */
+const packedName = /^(?:gz|Z|bz2|xz|lzma|lz|lz4|lzo|zst|br|zip|7z)(?:\..*)?$/;
+
 /** Whether the file at `path` is. */
 export async function isBeingPacked(path: string): Promise<boolean> {
 	const folder = dirname(path);
 	const stem = `${basename(path)}.`;
-	for (const name of await readdir(folder)) {
-		// "app.log.1.gz" for "app.log.1"; "app.log.1.2" may be anything.
-		if (!name.startsWith(stem) || /^\d+$/.test(name.slice(stem.length))) continue;
+	for (const name of await readdir(folder).catch(() => [])) {
+		if (!name.startsWith(stem) || !packedName.test(name.slice(stem.length))) continue;
 		const stats = await stat(join(folder, name)).catch(() => undefined);
 		if (stats?.isFile() === true && Math.abs(Date.now() - stats.ctimeMs) < quietMs) return true;
 	}

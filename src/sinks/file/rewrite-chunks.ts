@@ -9,6 +9,7 @@ import { appendSoon, syncDataSoon, writeWholeSoon } from "../../platform/durable
 import { closeSoon, fstatSoon } from "../../platform/file-calls.ts";
 import { findByInode } from "./find-append.ts";
 import { type FileIdentity, maxMoves, MovedError, openSame, readOpen } from "./output-file.ts";
+import type { OutputPaths } from "./output-paths.ts";
 import { syncNames } from "./sync-names.ts";
 
 const maxSearchBytes = 64 * 1024 * 1024;
@@ -25,30 +26,42 @@ export interface WrittenChunk {
  * Brings the chunks of a file to the disk, wherever the file is by now. Where somebody removed the file,
  * its lines are gone by his will, and nothing is to be done.
  *
- * @throws what the file system says; then it may be tried again
+ * @throws what the file system says; then it may be tried again. PYLOG_OUTPUT_REFUSED for a file that may not be written.
  */
-export async function rewriteChunks(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
-	await rewriteAll(path, file, (fd, name) => inPlace(fd, name, file, chunks));
+export async function rewriteChunks(
+	path: string,
+	file: FileIdentity,
+	chunks: readonly WrittenChunk[],
+	paths: OutputPaths,
+): Promise<void> {
+	await rewriteAll(path, file, paths, (fd, name) =>
+		inPlace(fd, chunks, (bytes) => appendAgain(name, file, bytes, paths)),
+	);
 }
 
 /**
  * Likewise for the end of a file, as it can be read now, where nobody knows what was written there: that it can be read does
  * not say that it is on disk.
  */
-export async function rewriteEnd(path: string, file: FileIdentity): Promise<void> {
-	await rewriteAll(path, file, readEnd);
+export async function rewriteEnd(path: string, file: FileIdentity, paths: OutputPaths): Promise<void> {
+	await rewriteAll(path, file, paths, readEnd);
 }
 
 async function rewriteAll(
 	path: string,
 	file: FileIdentity,
+	paths: OutputPaths,
 	chunksOf: (fd: number, name: string) => AsyncIterable<WrittenChunk>,
 ): Promise<void> {
 	for (let left = maxMoves; ; left--) {
-		const there = await findByInode(path, file);
-		if (there === undefined) return;
+		const there = await findByInode(path, file, paths);
+		if (there === undefined) {
+			// One that is refused is not found, and not removed either.
+			await paths.look(path);
+			return;
+		}
 		try {
-			return await rewriteIn(there.path, file, chunksOf);
+			return await rewriteIn(there.path, file, paths, chunksOf);
 		} catch (error) {
 			if (!(error instanceof MovedError) || left === 0) throw error;
 		}
@@ -59,9 +72,10 @@ async function rewriteAll(
 async function rewriteIn(
 	path: string,
 	file: FileIdentity,
+	paths: OutputPaths,
 	chunksOf: (fd: number, name: string) => AsyncIterable<WrittenChunk>,
 ): Promise<void> {
-	const fd = await openSame(path, constants.O_RDWR | constants.O_NONBLOCK, file);
+	const fd = await openSame(path, constants.O_RDWR, file, paths);
 	try {
 		for await (const { offset, bytes } of chunksOf(fd, path)) {
 			await writeWholeSoon("output.rewrite", fd, bytes, offset);
@@ -76,13 +90,12 @@ async function rewriteIn(
 /** The chunks where they are to be written; those that have no place any more are appended instead. */
 async function* inPlace(
 	fd: number,
-	path: string,
-	file: FileIdentity,
 	chunks: readonly WrittenChunk[],
+	append: (bytes: Buffer) => Promise<void>,
 ): AsyncGenerator<WrittenChunk> {
 	for (const chunk of chunks) {
 		const offset = await placeOf(fd, chunk);
-		if (offset === undefined) await appendAgain(path, file, chunk.bytes);
+		if (offset === undefined) await append(chunk.bytes);
 		else yield { offset, bytes: chunk.bytes };
 	}
 }
@@ -118,8 +131,8 @@ function isOursOrLost(found: Buffer, bytes: Buffer): boolean {
 	return found.equals(bytes) || found.every((byte, index) => byte === 0 || byte === bytes[index]);
 }
 
-async function appendAgain(path: string, file: FileIdentity, bytes: Buffer): Promise<void> {
-	const fd = await openSame(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK, file);
+async function appendAgain(path: string, file: FileIdentity, bytes: Buffer, paths: OutputPaths): Promise<void> {
+	const fd = await openSame(path, constants.O_WRONLY | constants.O_APPEND, file, paths);
 	try {
 		for (let written = 0; written < bytes.length; ) {
 			written += await appendSoon("output.append-again", fd, bytes.subarray(written));

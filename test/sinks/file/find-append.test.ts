@@ -271,7 +271,8 @@ describe("in a copy, as logrotate makes them", () => {
 	test("while a renamed file is being compressed it is not known whether an append stays", async () => {
 		appendFileSync(path, ours);
 		renameSync(path, `${path}.1`);
-		writeFileSync(`${path}.1.2`, "another of their files");
+		for (const name of ["app.log.1.2", "app.log.1.json"])
+			writeFileSync(join(directory, name), "another of their files");
 		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
 		writeFileSync(`${path}.1.gz`, "");
 		await expect(findAppend(path, tried, ours)).rejects.toThrow(UnsettledError);
