@@ -76,8 +76,12 @@ export class Producer {
 	readonly #drops = new DropLedger();
 	/** Gives back what both lanes hold free. */
 	readonly #giveBack = (): void => this.#chains.forEach((chain) => chain.giveBack());
-	/** Whether a policy drops what is below its level. What this producer holds free must not count as taken. */
-	readonly #isScarce = ({ share }: FullPolicy): boolean => this.#room.isScarce(share, this.#giveBack);
+	/**
+	 * Whether a policy drops what is below its level. What this producer holds free must not count as taken; nor does what
+	 * the lanes of all hold while no line waits, for nobody would ever give that back.
+	 */
+	readonly #isScarce = ({ share }: FullPolicy): boolean =>
+		this.#room.isScarce(share, this.#giveBack) && !this.#room.isDrained;
 	readonly #directory: string;
 	readonly #upkeep: Upkeep;
 	/** Records appended when it was last looked whether the producer rests. */
