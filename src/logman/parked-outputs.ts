@@ -58,9 +58,7 @@ export class ParkedOutputs {
 			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0, dropped[path]);
 		}
 		// What a death in the middle of parking left of a note.
-		for (const name of names.filter((each) => each.endsWith(".json.new"))) {
-			removeIfThere("parked.remove-draft", join(this.#folder, name));
-		}
+		for (const name of names.filter((each) => each.endsWith(".json.new"))) removeDraft(join(this.#folder, name));
 	}
 
 	get size(): number {
@@ -88,20 +86,33 @@ export class ParkedOutputs {
 		const known = this.#outputs.get(path);
 		if (known !== undefined) return known;
 		const file = parkedFile(this.#folder, path);
+		clear(file);
+		try {
+			this.#make(file, path);
+		} catch (error) {
+			// The lines may find their way to the output without this: nothing must look then as if some waited.
+			try {
+				clear(file);
+			} catch {
+				// Cleared when it is parked once more, or by the next logman.
+			}
+			throw error;
+		}
+		return this.#add(path, 0, 0);
+	}
+
+	#make(file: string, path: string): void {
 		const note = noteOf(file);
-		// Without a note nothing waits: lines in such a file are in the output already.
-		removeIfThere("parked.clear", file);
-		const fd = openOwnedFile("parked.create-note", `${note}.new`, "missing");
+		const fd = openOwnedFile("parked.create-note", draftOf(note), "missing");
 		try {
 			writeWhole("parked.note", fd, Buffer.from(JSON.stringify({ path })), 0);
 			syncData("parked.sync-note", fd);
 		} finally {
 			closeSync(fd);
 		}
-		rename("parked.place-note", `${note}.new`, note);
+		rename("parked.place-note", draftOf(note), note);
 		closeSync(openOwnedFile("parked.create", file, "exclusive"));
 		syncFolder("parked.sync-names", this.#folder);
-		return this.#add(path, 0, 0);
 	}
 
 	/** Whether bytes are on their way to the disk. */
@@ -166,6 +177,21 @@ export class ParkedOutputs {
 
 function noteOf(file: string): string {
 	return file.replace(/\.log$/, ".json");
+}
+
+function draftOf(note: string): string {
+	return `${note}.new`;
+}
+
+function removeDraft(draft: string): void {
+	removeIfThere("parked.remove-draft", draft);
+}
+
+/** Removes what parking that failed has left. Without a note nothing waits, so lines in such a file are in the output. */
+function clear(file: string): void {
+	removeDraft(draftOf(noteOf(file)));
+	removeIfThere("parked.clear-note", noteOf(file));
+	removeIfThere("parked.clear", file);
 }
 
 function readPath(note: string): string | undefined {
