@@ -18,7 +18,7 @@ export const freeBytesAtMost: number = 256 * 1024 * 1024;
  * A segment of more than the first size takes at most so much of the room that is left: each lane keeps the one it writes,
  * and many that are large would leave a spool scarce in which nothing waits.
  */
-export const largestPartOfRoom: number = 1 / 128;
+const largestPartOfRoom = 1 / 128;
 /** How long an answer of the disk is good enough while there is little room. */
 export const askAgainMs = 10;
 

@@ -126,7 +126,7 @@ class Scene {
 		await stop(await this.logman());
 		// What is parked is brought back at the latest when a logman starts with nothing else to do.
 		for (let more = 0; more < 20 && readdirSync(this.paths.parked).length > 0; more++) await stop(await this.logman());
-		expect(readdirSync(this.paths.parked)).toEqual([]);
+		expect(readdirSync(this.paths.parked), textOf(this.paths.errorLog)).toEqual([]);
 		return audit(this.logFile, ledgers, textOf(this.paths.errorLog));
 	}
 }
