@@ -61,7 +61,13 @@ export class ParkedOutputs {
 			if (path !== undefined) this.#restore(path, broughtBack[path] ?? 0, dropped[path]);
 		}
 		// What a death in the middle of parking left of a note.
-		for (const name of names.filter((each) => each.endsWith(".json.new"))) removeDraft(join(this.#folder, name));
+		for (const name of names.filter((each) => each.endsWith(".json.new"))) {
+			try {
+				removeDraft(join(this.#folder, name));
+			} catch {
+				// It stands in nobody's way before that output is parked again.
+			}
+		}
 	}
 
 	get size(): number {
@@ -89,22 +95,33 @@ export class ParkedOutputs {
 		const known = this.#outputs.get(path);
 		if (known !== undefined) return known;
 		const file = parkedFile(this.#folder, path);
+		clear(file);
+		try {
+			this.#make(file, path);
+		} catch (error) {
+			// The lines may find their way to the output without this: nothing must look then as if some waited.
+			try {
+				clear(file);
+			} catch {
+				// Cleared when it is parked once more, or by the next logman.
+			}
+			throw error;
+		}
+		return this.#add(path, 0, 0);
+	}
+
+	#make(file: string, path: string): void {
 		const note = noteOf(file);
-		// Without a note nothing waits: lines in such a file are in the output already.
-		removeIfThere("parked.clear", file);
-		// What a death left, or somebody planted: a link itself goes, and nothing behind it.
-		removeIfThere("parked.clear-draft", `${note}.new`);
-		const fd = openOwnedFile("parked.create-note", `${note}.new`, "exclusive");
+		const fd = openOwnedFile("parked.create-note", draftOf(note), "exclusive");
 		try {
 			writeWhole("parked.note", fd, Buffer.from(JSON.stringify({ path })), 0);
 			syncData("parked.sync-note", fd);
 		} finally {
 			closeSync(fd);
 		}
-		rename("parked.place-note", `${note}.new`, note);
+		rename("parked.place-note", draftOf(note), note);
 		closeSync(openOwnedFile("parked.create", file, "exclusive"));
 		syncFolder("parked.sync-names", this.#folder);
-		return this.#add(path, 0, 0);
 	}
 
 	/** Whether bytes are on their way to the disk. */
@@ -169,17 +186,26 @@ export class ParkedOutputs {
 	}
 }
 
-/** Removes half a note. */
-function removeDraft(path: string): void {
-	try {
-		removeIfThere("parked.remove-draft", path);
-	} catch {
-		// It stands in nobody's way before that output is parked again.
-	}
-}
-
 function noteOf(file: string): string {
 	return file.replace(/\.log$/, ".json");
+}
+
+function draftOf(note: string): string {
+	return `${note}.new`;
+}
+
+function removeDraft(draft: string): void {
+	removeIfThere("parked.remove-draft", draft);
+}
+
+/**
+ * Removes what a death or a failure has left, or somebody planted: a link itself goes, and nothing behind it. Without a note
+ * nothing waits, so lines in such a file are in the output.
+ */
+function clear(file: string): void {
+	removeDraft(draftOf(noteOf(file)));
+	removeIfThere("parked.clear-note", noteOf(file));
+	removeIfThere("parked.clear", file);
 }
 
 function readPath(note: string): string | undefined {

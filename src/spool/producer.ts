@@ -27,6 +27,7 @@ import { type Entry, entryBytes } from "./entry.ts";
 import { dropNew, type FullPolicy } from "./full-policy.ts";
 import { aliveFile, producerDirectory } from "./paths.ts";
 import { claimFolder, claimSlot, sayWho } from "./producer-claim.ts";
+import { defaultMaxSpoolBytes, type ProducerOptions } from "./producer-options.ts";
 import { bodyChecksum, maxPartBytes, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentChain } from "./segment-chain.ts";
@@ -36,25 +37,7 @@ import { Upkeep } from "./upkeep.ts";
 import { waitFor } from "./wait-for.ts";
 
 export type { Entry } from "./entry.ts";
-
-export interface ProducerOptions {
-	/** Absolute path of the cache directory. */
-	readonly cacheDir: string;
-	/** Disk that all segments of the spool may take together, in bytes. @default 1 GiB */
-	readonly maxSpoolBytes?: number;
-	/**
-	 * How much longer an append may wait for room, in milliseconds; 0 for no longer. Asked when it begins to wait and every
-	 * 50 ms, so it is the place to see to it that somebody makes room. @default as long as its policy says
-	 */
-	readonly maxWaitMs?: () => number;
-	/**
-	 * Sizes of segments, multiples of 4096: of a lane's first one, and the one up to which they grow. Only tests set them.
-	 * @default 64 KiB and 4 MiB
-	 */
-	readonly segmentBytes?: readonly [first: number, most: number];
-}
-
-export const defaultMaxSpoolBytes: number = 1024 * 1024 * 1024;
+export { defaultMaxSpoolBytes, type ProducerOptions } from "./producer-options.ts";
 
 /** Most bytes one UTF-16 unit takes in UTF-8. */
 const maxBytesPerUnit = 3;
@@ -81,8 +64,12 @@ export class Producer {
 	readonly #drops = new DropLedger();
 	/** Gives back what both lanes hold free. */
 	readonly #giveBack = (): void => this.#chains.forEach((chain) => chain.giveBack());
-	/** Whether a policy drops what is below its level. What this producer holds free must not count as taken. */
-	readonly #isScarce = ({ share }: FullPolicy): boolean => this.#room.isScarce(share, this.#giveBack);
+	/**
+	 * Whether a policy drops what is below its level. What this producer holds free must not count as taken; nor does what
+	 * the lanes of all hold while no line waits, for nobody would ever give that back.
+	 */
+	readonly #isScarce = ({ share }: FullPolicy): boolean =>
+		this.#room.isScarce(share, this.#giveBack) && !this.#room.isDrained;
 	readonly #directory: string;
 	readonly #upkeep: Upkeep;
 	/** Records appended when it was last looked whether the producer rests. */

@@ -20,6 +20,8 @@ import { askAgainMs, type SpoolRoom } from "./spool-room.ts";
 /** Small, so that a short command pays little. */
 export const firstSegmentBytes: number = 64 * 1024;
 export const maxSegmentBytes: number = 4 * 1024 * 1024;
+/** How much larger the next segment is than one that was filled quickly. */
+const growth = 4;
 /** Segments a lane keeps: the current, the next, and one that the logman is reading. */
 export const keptSegments = 3;
 /** A segment that was filled within this time is followed by a larger one. */
@@ -126,7 +128,7 @@ export class SegmentChain {
 	advance(segment: Segment): void {
 		const nowMs = Date.now();
 		if (this.#current !== undefined && nowMs - this.#begunMs < quickFillMs) {
-			this.#nextBytes = Math.min(this.#nextBytes * 4, this.#mostBytes);
+			this.#nextBytes = Math.min(this.#nextBytes * growth, this.#mostBytes);
 		}
 		this.#begunMs = nowMs;
 		this.#index = segment.index;
@@ -250,7 +252,7 @@ export class SegmentChain {
 			else if (best === undefined || segment.sizeBytes > best.sizeBytes) best = segment;
 		}
 		// A larger one than any that is free is wanted: give back a small one and make it.
-		if (best !== undefined && best.sizeBytes < this.#nextBytes && this.#owner.room.fits(this.#nextBytes)) {
+		if (best !== undefined && best.sizeBytes < this.#suitableBytes(best.sizeBytes)) {
 			this.#discard(best);
 			return undefined;
 		}
@@ -260,12 +262,20 @@ export class SegmentChain {
 	#make(needed: number, force: boolean): Segment | undefined {
 		const { room } = this.#owner;
 		const least = Math.max(this.#firstBytes, roundUp(needed));
-		for (const sizeBytes of new Set([Math.max(this.#nextBytes, least), least])) {
+		for (const sizeBytes of new Set([this.#suitableBytes(least), least])) {
 			const segment = force || room.fits(sizeBytes) ? this.#create(sizeBytes, force) : undefined;
 			if (segment !== undefined) return segment;
 		}
 		// Segments that hold nothing that is wanted, each the current one of its lane, must not keep the spool full.
 		return least === this.#firstBytes && this.#isDrained ? this.#create(least, true) : undefined;
+	}
+
+	/** The size for the pace of this lane, or the next smaller one that leaves enough for others; at least `least`. */
+	#suitableBytes(least: number): number {
+		for (let sizeBytes = this.#nextBytes; sizeBytes > least; sizeBytes = roundUp(sizeBytes / growth)) {
+			if (this.#owner.room.hasPlentyFor(sizeBytes)) return sizeBytes;
+		}
+		return least;
 	}
 
 	/** Whether all that stands in this lane is in its file; with nothing in it, whether that is so of the whole spool. */

@@ -14,6 +14,11 @@ import type { ControlFile } from "./control-file.ts";
 /** Part of the disk that Pylog leaves free, and the most it insists on. */
 export const freeShare = 0.02;
 export const freeBytesAtMost: number = 256 * 1024 * 1024;
+/**
+ * A segment of more than the first size takes at most so much of the room that is left: each lane keeps the one it writes,
+ * and many that are large would leave a spool scarce in which nothing waits.
+ */
+const largestPartOfRoom = 1 / 128;
 /** How long an answer of the disk is good enough while there is little room. */
 export const askAgainMs = 10;
 
@@ -46,6 +51,12 @@ export class SpoolRoom {
 	fits(sizeBytes: number): boolean {
 		this.#askDisk();
 		return this.takenKib + sizeBytes / 1024 <= this.#allowedKib;
+	}
+
+	/** Whether a segment of that size leaves enough for the other lanes. Asks the disk. @throws the file system's error */
+	hasPlentyFor(sizeBytes: number): boolean {
+		this.#askDisk();
+		return sizeBytes / 1024 <= (this.#allowedKib - this.takenKib) * largestPartOfRoom;
 	}
 
 	/**

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { spoolPaths } from "../../src/spool/paths.ts";
 import { drain } from "../running-logman.ts";
-import { temporaryDirectory } from "../temporary-directory.ts";
+import { directoryInMemory } from "../temporary-directory.ts";
 import { LoggedWork } from "./logged-work.ts";
 import { runFaults } from "./run-faults.ts";
 
@@ -55,7 +55,7 @@ async function drainIfPossible(cacheDir: string, code: string): Promise<void> {
  * @returns Whether there were so many calls at all.
  */
 async function survive(call: Call, failing: number, code: string): Promise<boolean> {
-	const directory = temporaryDirectory();
+	const directory = directoryInMemory();
 	const cacheDir = join(directory, "spool");
 	const work = new LoggedWork(cacheDir, join(directory, "logs"), 20);
 	work.logRound(2);

@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { ParkedOutputs } from "../../src/logman/parked-outputs.ts";
+import { observeSteps } from "../../src/platform/step.ts";
 import { CheckpointFile, readCheckpoint } from "../../src/spool/checkpoint.ts";
 import { parkedBytes, parkedFile } from "../../src/spool/parked-file.ts";
 import { spoolPaths } from "../../src/spool/paths.ts";
@@ -224,6 +225,24 @@ test("a file that can't be parked is not taken for parked", () => {
 	next.restore({}, {});
 	expect(next.get(blocked)?.broughtBack).toBe(0);
 });
+
+// A draft stayed in parked/ until the next logman, and whoever looked at the folder took lines for waiting.
+test.each(["note", "sync-note", "place-note", "create", "sync-names"])(
+	"a file that can't be parked for want of room leaves nothing behind (%s)",
+	(step) => {
+		const folder = temporaryDirectory();
+		const outputs = new ParkedOutputs(folder, 1024 * 1024);
+		onTestFinished(() => observeSteps(undefined));
+		observeSteps(({ name }) => {
+			if (name === `parked.${step}`) throw Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" });
+		});
+		expect(() => outputs.park(blocked)).toThrow("ENOSPC");
+		expect(readdirSync(folder)).toEqual([]);
+		observeSteps(undefined);
+		outputs.park(blocked);
+		expect(readdirSync(folder)).toHaveLength(2);
+	},
+);
 
 // A file that could not be removed when its output was released was taken for one of lines that still wait.
 test("lines in a parked file without a note are not brought back again", async () => {

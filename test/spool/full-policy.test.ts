@@ -260,6 +260,36 @@ describe("drop-lowest", () => {
 		}
 	});
 
+	it("drops nothing in a spool that is nearly empty, however quickly the lanes of many filled it before", () => {
+		const maxSpoolBytes = 8 * kib * kib;
+		const scene = new Scene({ maxSpoolBytes });
+		const producers = [scene.producer, ...[1, 2].map(() => scene.open({ maxSpoolBytes }))];
+		const append = (producer: Producer, index: number): boolean =>
+			producer.append(index % 4 === 0 ? 0 : 1, scene.entry("low".padEnd(1500)), dropLowest(40, 0.8));
+		// All at once, until it is nearly full; then little at a time, which the logman takes at once.
+		for (let index = 0; index < 3000; index++) for (const producer of producers) append(producer, index);
+		scene.drain();
+		for (let round = 0; round < 100; round++) {
+			for (const producer of producers) {
+				for (let index = 0; index < 50; index++) expect(append(producer, index), `round ${round}`).toBe(true);
+			}
+			scene.drain();
+		}
+	});
+
+	it("drops nothing while no line waits, though what the lanes hold passes its share", () => {
+		const scene = new Scene({ maxSpoolBytes: 256 * kib });
+		const producers = [scene.producer, ...[1, 2].map(() => scene.open({ maxSpoolBytes: 256 * kib }))];
+		for (const producer of producers) producer.append(1, scene.entry("first"));
+		scene.drain();
+		expect(scene.takenKib).toBeGreaterThan(0.5 * 256);
+		for (let round = 0; round < 5; round++) {
+			expect(scene.append("low", policy, info)).toBe(true);
+			expect(scene.append("low", policy, info)).toBe(false);
+			scene.drain();
+		}
+	});
+
 	it("leaves loggers alone that have another policy", () => {
 		const scene = new Scene();
 		while (scene.append("low".padEnd(1000), policy, info));
