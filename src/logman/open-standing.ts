@@ -23,6 +23,7 @@ export function openStanding({ tails, roots, ...parts }: OpenStandingParts): Sta
 	const outputs = new FileSink({ roots, onFailedSync: (failed) => handle(failed, standing, tails) });
 	// The spool's own disk: without it nothing goes on anyway.
 	const aside = new FileSink({
+		areRotated: false,
 		stallMs: Number.POSITIVE_INFINITY,
 		syncStallMs: Number.POSITIVE_INFINITY,
 		onFailedSync: async ({ path, error }) => {

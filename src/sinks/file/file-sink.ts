@@ -22,6 +22,8 @@ export interface FileSinkOptions {
 	readonly stallMs?: number;
 	/** How long a sync may take. @default 10000 */
 	readonly syncStallMs?: number;
+	/** Whether others may rename, compress and remove the files. @default true */
+	readonly areRotated?: boolean;
 	/** Memory for bytes that are not synced, for all files together. @default 33554432 */
 	readonly maxTailBytes?: number;
 	/** Directories; nothing that is not below one of them is opened: PYLOG_OUTPUT_REFUSED. @default any file */
@@ -54,16 +56,19 @@ export class FileSink {
 	readonly #paths: OutputPaths;
 	readonly #patience: Patience;
 	readonly #syncPatience: Patience;
+	readonly #areRotated: boolean;
 
 	constructor({
 		stallMs = 3000,
 		syncStallMs = 10_000,
+		areRotated = true,
 		maxTailBytes = 32 * 1024 * 1024,
 		roots,
 		onFailedSync,
 	}: FileSinkOptions) {
 		this.#patience = { limitMs: stallMs, afterStallMs: Math.min(stallMs, afterStallMs) };
 		this.#syncPatience = { limitMs: syncStallMs };
+		this.#areRotated = areRotated;
 		this.#paths = outputPaths(roots);
 		const options = { patience: this.#syncPatience, maxTailBytes, paths: this.#paths, onFailedSync };
 		this.#syncs = new OutputSyncs(this.#calls, options);
@@ -137,7 +142,7 @@ export class FileSink {
 			return known;
 		}
 		await this.#leave(known);
-		await this.#calls.within(path, this.#patience, () => this.#madeAgain.wait(path));
+		if (this.#areRotated) await this.#calls.within(path, this.#patience, () => this.#madeAgain.wait(path));
 		return this.#openFile(path);
 	}
 
@@ -159,7 +164,7 @@ export class FileSink {
 		try {
 			const atMs = Date.now();
 			const { places, isAtPath } = await this.#calls.within(path, this.#patience, () => file.append(copy));
-			if (!isAtPath && !(await this.#stays(file, { ...state, atMs }, copy)))
+			if (!isAtPath && this.#areRotated && !(await this.#stays(file, { ...state, atMs }, copy)))
 				throw new OtherFileError(`${path} is gone`);
 			if (isRegular) this.#note(file, state, copy, places);
 		} catch (error) {

@@ -111,3 +111,14 @@ test("whoever moves a file away and makes a new one at once is not forestalled",
 	expect(await append("a line\n")).toBeUndefined();
 	expect(readFileSync(path, "utf8")).toBe("a line\n");
 });
+
+// Lines of a parked file that somebody took away in that moment came back, though they were gone by his will.
+test("where nobody rotates files, lines for one that is removed in that moment are gone with it", async () => {
+	const own = new FileSink({ areRotated: false, onFailedSync: async () => "safe" });
+	onTestFinished(() => own.close());
+	await own.file(path);
+	rmSync(path);
+	await own.append(path, Buffer.from("a line\n"));
+	await own.file(path);
+	expect(readFileSync(path, "utf8")).toBe("");
+});
