@@ -52,6 +52,23 @@ function moveIn(control: ControlFile, draft: string): number {
 	}
 }
 
+/**
+ * Gives back a folder that can't be used. Its lock is held until it is gone: else a logman could remove it first, another
+ * producer take its name, and this would remove the other one's.
+ */
+export function giveUpFolder({ paths }: ControlFile, number: number, alive: FileLock): void {
+	const directory = producerDirectory(paths, number);
+	try {
+		// Where the cache directory was replaced, one of this name may be a living producer's of the new spool.
+		if (alive.isInPlace(aliveFile(directory))) removeTree("producer.give-up", directory);
+	} catch (error) {
+		// Somebody moved a folder of this name in as soon as this one was empty: it is theirs.
+		if (!takenName.has(systemCode(error))) throw error;
+	} finally {
+		alive.release();
+	}
+}
+
 const draftAgeMs = 60_000;
 /** A stopped logman may let no slot be taken: each costs a while. */
 const longestTakeMs = 1000;

@@ -12,7 +12,6 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { removeTree } from "../platform/durable-file.ts";
 import type { FileLock } from "../platform/file-lock.ts";
 import { hasStack } from "../platform/stack.ts";
 import { announceStore } from "../platform/step.ts";
@@ -26,7 +25,7 @@ import { type Drop, DropLedger, type DropReason, dropNotice } from "./drop-ledge
 import { type Entry, entryBytes } from "./entry.ts";
 import { dropNew, type FullPolicy } from "./full-policy.ts";
 import { aliveFile, producerDirectory } from "./paths.ts";
-import { claimFolder, claimSlot, sayWho } from "./producer-claim.ts";
+import { claimFolder, claimSlot, giveUpFolder, sayWho } from "./producer-claim.ts";
 import { defaultMaxSpoolBytes, type ProducerOptions } from "./producer-options.ts";
 import { bodyChecksum, maxPartBytes, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import type { Segment } from "./segment.ts";
@@ -122,8 +121,7 @@ export class Producer {
 		const { isInPlace } = control;
 		const slot = isInPlace ? claimSlot(control, number) : undefined;
 		if (slot === undefined) {
-			alive.release();
-			removeTree("producer.give-up", producerDirectory(control.paths, number));
+			giveUpFolder(control, number, alive);
 			if (!isInPlace) {
 				control.close();
 				return undefined;

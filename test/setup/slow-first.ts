@@ -9,6 +9,8 @@ const slowFiles: readonly string[] = [
 	"faults/stalled-outputs",
 	"faults/stopped-openers",
 	"faults/crash-points",
+	"faults/security-hostile-producer",
+	"faults/corrupt-by-hand",
 	"faults/stopped-producers",
 	"faults/stalled-exits",
 	"faults/power-loss",
