@@ -117,7 +117,7 @@ export class LogmanRun {
 		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;
 		this.#standing.outputs.markUnsynced(unsynced.filter((file) => !isAside(file)));
 		this.#standing.aside.markUnsynced(unsynced.filter(isAside));
-		await recover(this.#checkpoint.latest, this.#reader, this.#delivery);
+		recover(this.#checkpoint.latest, this.#reader, this.#delivery);
 		this.#inbox.ensure();
 		this.#ingest.pass(takenFromInbox(this.#control, this.#inbox));
 		this.#alarm.watchInbox(paths.inbox, () => (this.#inboxAtMs = Number.NEGATIVE_INFINITY));
@@ -172,8 +172,9 @@ export class LogmanRun {
 	/** One round. Returns whether more may wait. */
 	async #cycle(): Promise<boolean> {
 		const nowMs = performance.now();
-		if (nowMs < this.#nextAttemptMs) return false;
+		if (nowMs < this.#nextAttemptMs && !this.#delivery.isHeldUp) return false;
 		try {
+			if (nowMs < this.#nextAttemptMs) return await this.#whileHeldUp(nowMs);
 			// Each has its turn in every cycle: a flood in one place holds up no other.
 			const steps = [this.#takeInbox(nowMs), await this.#deliverNext(nowMs), await this.#returnHome.pass(nowMs)];
 			const hasMore = steps.includes(true);
@@ -187,6 +188,14 @@ export class LogmanRun {
 			this.#nextAttemptMs = nowMs + 250;
 			return false;
 		}
+	}
+
+	/** What a batch waits for that nothing takes may be that lines are brought back: they make room, and the rest follows them. */
+	async #whileHeldUp(nowMs: number): Promise<boolean> {
+		const hasMoved = await this.#returnHome.pass(nowMs);
+		if (hasMoved) this.#nextAttemptMs = nowMs;
+		this.#syncIfDue(nowMs, true);
+		return hasMoved;
 	}
 
 	#takeInbox(nowMs: number): boolean {
@@ -328,6 +337,7 @@ export class LogmanRun {
 	/** How long nothing needs to be done unless somebody rings. */
 	#idleMs(): number {
 		const nowMs = performance.now();
+		if (this.#nextAttemptMs > nowMs && !this.#delivery.isHeldUp) return Math.max(1, this.#nextAttemptMs - nowMs);
 		const { outputs, aside } = this.#standing;
 		const isSynced = (outputs.isSynced && aside.isSynced) || this.#syncing.isUnderWay;
 		const untilSync = isSynced ? inboxIntervalMs : this.#syncedAtMs + this.#options.syncIntervalMs - nowMs;

@@ -83,11 +83,22 @@ export class ParkedOutputs {
 		return total <= this.#maxBytes;
 	}
 
-	/** From now on the lines of `path` wait. Blocks: the names are on disk on return. */
+	/** From now on the lines of `path` wait. Blocks: the names are on disk on return. @throws what the spool's own disk says */
 	park(path: string): ParkedOutput {
 		const known = this.#outputs.get(path);
 		if (known !== undefined) return known;
 		const file = parkedFile(this.#folder, path);
+		try {
+			this.#make(path, file);
+		} catch (error) {
+			// Half of it would stay where the output is never parked again.
+			for (const part of [file, noteOf(file), `${noteOf(file)}.new`]) removeIfThere("parked.give-up", part);
+			throw error;
+		}
+		return this.#add(path, 0, 0);
+	}
+
+	#make(path: string, file: string): void {
 		const note = noteOf(file);
 		// Without a note nothing waits: lines in such a file are in the output already.
 		removeIfThere("parked.clear", file);
@@ -101,7 +112,6 @@ export class ParkedOutputs {
 		rename("parked.place-note", `${note}.new`, note);
 		closeSync(openOwnedFile("parked.create", file, "exclusive"));
 		syncFolder("parked.sync-names", this.#folder);
-		return this.#add(path, 0, 0);
 	}
 
 	/** Whether bytes are on their way to the disk. */

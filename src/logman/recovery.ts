@@ -6,7 +6,7 @@ import { Batch } from "./batch.ts";
 import type { Delivery } from "./delivery.ts";
 
 /** Makes the batch again; what of it is missing in its files is pending then. */
-export async function recover(before: Checkpoint | undefined, reader: SpoolReader, delivery: Delivery): Promise<void> {
+export function recover(before: Checkpoint | undefined, reader: SpoolReader, delivery: Delivery): void {
 	if (before === undefined) return;
 	const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
 	if (begun.length === 0 && before.outputs.length === 0) {
@@ -19,5 +19,5 @@ export async function recover(before: Checkpoint | undefined, reader: SpoolReade
 		batch.add(record);
 		return "on";
 	});
-	await delivery.recover(batch, before.outputs);
+	delivery.recover(batch, before.outputs);
 }

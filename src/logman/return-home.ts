@@ -50,7 +50,7 @@ export class ReturnHome {
 		return Math.min(this.#standing.parked.nextTryMs(), this.#tails.nextTryMs());
 	}
 
-	/** Tries what is due. Not while a batch is being written. Returns whether something moved. @throws what the spool's own disk says */
+	/** Tries what is due. Not while a batch is being written, but while one is held up. Returns whether something moved. @throws what the spool's own disk says */
 	async pass(nowMs: number): Promise<boolean> {
 		let hasMoved = false;
 		for (const parked of this.#standing.parked.due(nowMs)) {
@@ -76,6 +76,11 @@ export class ReturnHome {
 			this.#standing.reportUnwritable(parked.path, error);
 			return false;
 		}
+		// It goes the way of a batch, behind the one that is held up.
+		if (this.#delivery.isPending) {
+			parked.retry.soon(nowMs, lookMs);
+			return false;
+		}
 		await this.#delivery.tellDrops(parked, parked.dropped.notice);
 		return true;
 	}
@@ -88,9 +93,10 @@ export class ReturnHome {
 			parked.retry.postpone(nowMs);
 			return false;
 		}
-		parked.broughtBack = to;
+		parked.broughtBack = Math.min(to, parked.sizeBytes);
+		this.#delivery.noteWritten(parked.path, to - parked.sizeBytes);
 		this.#standing.doubts.delete(parked.path);
-		this.#standing.store([]);
+		this.#standing.store();
 		parked.retry.reset();
 		if (isPart) parked.retry.soon(nowMs, soonMs);
 		return !isPart;
@@ -112,13 +118,16 @@ export class ReturnHome {
 		const doubt = doubts.get(parked.path);
 		if (doubt === undefined) return false;
 		const { from, to } = doubt.parked;
-		const bytes = await readRange(parked.file, from, to);
+		const bytes = this.#delivery.bytesInDoubt(doubt) ?? (await readRange(parked.file, from, to));
 		const { writtenBytes, path } = await this.#standing.countWritten(doubt, bytes);
 		if (writtenBytes === 0) {
 			doubts.delete(parked.path);
+			// Before the parked file may go: without it nothing is in doubt.
+			this.#standing.store();
 			return false;
 		}
-		outputs.noteAppended(path, doubt, bytes.subarray(0, writtenBytes));
+		// A copy: the memory of a batch is used again.
+		outputs.noteAppended(path, doubt, Buffer.from(bytes.subarray(0, writtenBytes)));
 		this.#bringToDisk(parked, path, from + writtenBytes, false);
 		return true;
 	}
@@ -132,7 +141,7 @@ export class ReturnHome {
 		if (bytes.length === 0) return this.#release(parked);
 		const to = from + bytes.length;
 		doubts.set(path, { path, target: path, ...state, atMs: Date.now(), skippedBytes: 0, parked: { from, to } });
-		this.#standing.store([]);
+		this.#standing.store();
 		// After a power failure nobody can look what such a one has taken.
 		if (isRegular) this.#standing.sync();
 		try {
@@ -164,7 +173,7 @@ export class ReturnHome {
 		}
 		aside.forget(file);
 		this.#standing.parked.release(parked);
-		this.#standing.store([]);
+		this.#standing.store();
 		return true;
 	}
 
