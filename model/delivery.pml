@@ -7,6 +7,7 @@
  *
  *   DEATHS     how often a logman dies
  *   FAULTS     how often a write to the output, or opening it, fails
+ *   FULL       how often the spool's own disk takes nothing when lines are to be parked
  *   LOGMANS    processes that want to be the logman
  *   TORN       a death in the middle of a checkpoint leaves a slot that is not valid
  */
@@ -16,6 +17,9 @@
 #endif
 #ifndef FAULTS
 #define FAULTS 0
+#endif
+#ifndef FULL
+#define FULL 0
 #endif
 #ifndef LOGMANS
 #define LOGMANS 1
@@ -38,6 +42,7 @@ byte file[TOTAL] = 255;
 byte fileSize = 0;
 bool isWritten[TOTAL];
 byte faults = 0;
+byte noRoom = 0;
 
 /* parked/: the note, and the file with the lines. */
 bool note, parkedExists;
@@ -92,8 +97,8 @@ inline addToFile() {
 #define older(slot) other(slot)
 #endif
 
-/* Standing#store and CheckpointFile#write: over the older slot. */
-inline writeCheckpoint(withTarget) {
+/* Standing#store and CheckpointFile#write: over the older slot. What is announced stays until the batch is delivered. */
+inline writeCheckpoint() {
 #ifdef TORN
 	d_step { newest = older(newest); slots[newest].isValid = false };
 #else
@@ -104,15 +109,11 @@ inline writeCheckpoint(withTarget) {
 		slots[newest].isValid = true;
 		slots[newest].from[0] = from[0]; slots[newest].from[1] = from[1];
 		slots[newest].to[0] = to[0]; slots[newest].to[1] = to[1];
-		slots[newest].target = withTarget;
-		if
-		:: withTarget == 0 -> sizeBefore = 0; skipped = 0
-		:: else
-		fi;
+		slots[newest].target = target;
 		slots[newest].sizeBytes = sizeBefore;
 		slots[newest].skipped = skipped;
 #ifdef BUG_DOUBT_FORGOTTEN
-		slots[newest].hasDoubt = (withTarget == 0 && hasDoubt);
+		slots[newest].hasDoubt = (target == 0 && hasDoubt);
 #else
 		slots[newest].hasDoubt = hasDoubt;
 #endif
@@ -158,12 +159,13 @@ inline announce() {
 			skipped = written
 #endif
 		}
-	:: else -> target = 0
+	:: else -> target = 0; sizeBefore = 0; skipped = 0
 	fi;
 #ifndef BUG_CHECKPOINT_AFTER_WRITE
-	writeCheckpoint(target);
+	writeCheckpoint()
+#else
+	skip
 #endif
-	isAnnounced = true
 }
 
 /* Delivery#putInDoubt: of what the checkpoint says was to be written, all is parked as well. */
@@ -177,12 +179,29 @@ inline putInDoubt() {
 	}
 }
 
-/* Delivery#finish and #write: unit by unit, since a write may end anywhere. */
+/* findAppend: how much of what was to go to a file stands in it, from `size` on. */
+#define countFrom(size, unitAt, most) \
+	do \
+	:: back < (most) && (size) + back < fileSize && file[(size) + back] == (unitAt) -> back++ \
+	:: else -> break \
+	od
+
+#define countInFile(unitAt, most) countFrom(sizeBefore, unitAt, most)
+
+/* Delivery#finish, #compare and #write: unit by unit, since a write may end anywhere. */
 inline finish() {
+	isHeldUp = false;
 	if
-	:: !isAnnounced -> announce()
-	:: isAnnounced
+	:: isInDoubt ->
+		d_step {
+#ifndef BUG_HELD_UP_TRIED_AGAIN
+			countInFile(batchUnit(skipped + back), batchLength - skipped);
+#endif
+			written = skipped + back; back = 0; isInDoubt = false
+		}
+	:: else
 	fi;
+	announce();
 	do
 	:: written < batchLength && target == 1 ->
 		d_step { unit = batchUnit(written); addToFile(); written++ }
@@ -205,19 +224,38 @@ inline finish() {
 		putInDoubt();
 #endif
 		announce()
+	:: written < batchLength && target == 1 && faults < FAULTS && noRoom < FULL ->
+		/* It fails, and there is no room to park it. */
+		d_step { faults++; noRoom++; isHeldUp = true };
+		break
+	:: written < batchLength && target == 1 && faults < FAULTS && noRoom < FULL ->
+		/* It stalls, and there is none. */
+		d_step { faults++; noRoom++; isHeldUp = true; isInDoubt = true; written = skipped };
+		break
+	:: written < batchLength && target == 2 && noRoom < FULL ->
+		noRoom++;
+#ifndef BUG_HELD_UP_INEXACT
+		announce();
+#endif
+		isHeldUp = true;
+		break
 	:: written < batchLength && target == 2 ->
 		d_step { parked[parkedSize] = batchUnit(written); parkedSize++; written++ }
 	:: written == batchLength -> break
 	od;
-	/* SpoolReader#markDelivered. */
-	atomic {
-		from[0] = to[0]; from[1] = to[1];
-		written = 0; target = 0; isPending = false; isAnnounced = false; hasUnconfirmed = true
-	}
+	if
+	:: isHeldUp
+	:: !isHeldUp ->
+		/* SpoolReader#markDelivered. */
+		atomic {
+			from[0] = to[0]; from[1] = to[1];
+			written = 0; target = 0; sizeBefore = 0; skipped = 0; isPending = false; hasUnconfirmed = true
+		}
 #ifdef BUG_CHECKPOINT_AFTER_WRITE
-	;
-	writeCheckpoint(0)
+		;
+		writeCheckpoint()
 #endif
+	fi
 }
 
 /* SpoolReader#read: a batch ends anywhere. */
@@ -232,36 +270,45 @@ inline deliver() {
 	finish()
 }
 
-/* findAppend: how much of what was to go to a file stands in it, from `sizeBefore` on. */
-#define countInFile(unitAt, most) \
-	do \
-	:: back < (most) && sizeBefore + back < fileSize && file[sizeBefore + back] == (unitAt) -> back++ \
-	:: else -> break \
-	od
-
 /* ReturnHome#bringBack: one step of it; batches may come between two. */
 inline bringBack() {
 	if
 	:: arrivingTo != 0 ->
 		/* #arrive: it is on disk. */
-		d_step { broughtBack = arrivingTo; arrivingTo = 0; hasDoubt = false; doubtSize = 0; doubtFrom = 0; doubtTo = 0 };
-		writeCheckpoint(0)
+		d_step {
+			/* Delivery#noteWritten: of the rest that is held up, some is in the output. */
+			if
+			:: isHeldUp && arrivingTo > parkedSize ->
+#ifndef BUG_HELD_UP_NOT_NOTED
+				written = written + arrivingTo - parkedSize; skipped = written;
+#endif
+				arrivingTo = parkedSize
+			:: else
+			fi;
+			broughtBack = arrivingTo; arrivingTo = 0; hasDoubt = false; doubtSize = 0; doubtFrom = 0; doubtTo = 0
+		};
+		writeCheckpoint()
 	:: arrivingTo == 0 && hasDoubt ->
 		/* #settle: has the write happened that is in doubt? */
 		d_step {
-			sizeBefore = doubtSize;
 #ifdef BUG_DOUBT_NOT_SETTLED
 			back = 0;
 #else
-			countInFile(parked[doubtFrom + back], doubtTo - doubtFrom);
+			/* Delivery#bytesInDoubt: what of it is not parked yet is the rest that is held up. */
+			countFrom(doubtSize, (doubtFrom + back < parkedSize -> parked[doubtFrom + back] :
+				batchUnit(written + doubtFrom + back - parkedSize)), doubtTo - doubtFrom);
 #endif
 			arrivingTo = (back > 0 -> doubtFrom + back : 0);
 			hasDoubt = (back > 0);
 			doubtFrom = (back > 0 -> doubtFrom : 0);
 			doubtTo = (back > 0 -> doubtTo : 0);
 			doubtSize = (back > 0 -> doubtSize : 0);
-			back = 0; sizeBefore = 0
-		}
+			back = 0
+		};
+		if
+		:: !hasDoubt -> writeCheckpoint()
+		:: else
+		fi
 	:: arrivingTo == 0 && !hasDoubt && broughtBack < parkedSize && faults < FAULTS -> faults++
 	:: arrivingTo == 0 && !hasDoubt && broughtBack < parkedSize ->
 		d_step {
@@ -271,7 +318,7 @@ inline bringBack() {
 			hasDoubt = true
 		};
 #ifndef BUG_BRING_BACK_NOT_ANNOUNCED
-		writeCheckpoint(0);
+		writeCheckpoint();
 #endif
 		do
 		:: doubtFrom + back < doubtTo -> d_step { unit = parked[doubtFrom + back]; addToFile(); back++ }
@@ -290,7 +337,7 @@ inline bringBack() {
 		d_step { parkedExists = false; parkedSize = 0 };
 		note = false;
 		d_step { isParked = false; broughtBack = 0 };
-		writeCheckpoint(0)
+		writeCheckpoint()
 	fi
 }
 
@@ -302,7 +349,7 @@ inline start() {
 		from[0] = 0; from[1] = 0; to[0] = 0; to[1] = 0; target = 0; sizeBefore = 0; skipped = 0;
 		written = 0; broughtBack = 0; arrivingTo = 0; back = 0; unit = 0;
 		hasDoubt = false; doubtSize = 0; doubtFrom = 0; doubtTo = 0;
-		isPending = false; isAnnounced = false; isParked = false; hasUnconfirmed = false; goOn = false;
+		isPending = false; isHeldUp = false; isInDoubt = false; isParked = false; hasUnconfirmed = false; goOn = false;
 		if
 		:: slots[newest].isValid ->
 			from[0] = slots[newest].from[0]; from[1] = slots[newest].from[1];
@@ -332,11 +379,15 @@ inline start() {
 	:: !note -> broughtBack = 0
 	fi;
 	if
-	:: target == 2 -> park()
 	:: target == 1 && faults < FAULTS -> faults++; putInDoubt(); target = 3
-	:: target != 2
+	:: else
 	fi;
 	d_step {
+		/* Without its parked file, all that was in doubt is settled. */
+		if
+		:: !isParked -> hasDoubt = false; doubtSize = 0; doubtFrom = 0; doubtTo = 0
+		:: else
+		fi;
 		if
 		:: target == 0 -> written = batchLength
 		/* It does not answer: all is parked, and looked at later. */
@@ -366,7 +417,7 @@ proctype Logman(byte me)
 {
 	byte newest, from[2], to[2], target, sizeBefore, skipped, written, broughtBack, arrivingTo, back, unit;
 	byte doubtSize, doubtFrom, doubtTo;
-	bool hasDoubt, isPending, isAnnounced, isParked, hasUnconfirmed, goOn;
+	bool hasDoubt, isPending, isHeldUp, isInDoubt, isParked, hasUnconfirmed, goOn;
 
 restart:
 	{
@@ -380,8 +431,8 @@ restart:
 		do
 		:: isPending -> finish()
 		:: !isPending && isBehind -> deliver()
-		:: !isPending && hasUnconfirmed -> writeCheckpoint(0)
-		:: !isPending && isParked -> bringBack()
+		:: !isPending && hasUnconfirmed -> writeCheckpoint()
+		:: (!isPending || isHeldUp) && isParked -> bringBack()
 		:: !isPending && isDone && !isParked && !hasUnconfirmed -> break
 		od;
 		atomic { lease = 0; working-- }

@@ -10,6 +10,15 @@
  * An output that fails is parked: what is left of its lines goes to its parked file, and the checkpoint is told first. So
  * is one that does not answer; whether its write has happened is in doubt then, and found out when it answers again
  * (`return-home.ts`).
+ *
+ * Where even the spool's own disk takes nothing, the batch is held up. Where its rest goes is decided anew with each try:
+ * to the output, unless something is parked for it, else beside it. Meanwhile parked lines may be brought back, and then
+ * the rest follows them. That holds by these rules:
+ *
+ * - Nothing is written that is not announced: the newest checkpoint names the file, and what it was before.
+ * - While a batch is held up, its announcement is exact: since then nobody has written anything of it. So a parked file
+ *   may be removed once all of it is in its output; the rest that was bound for it is in no file.
+ * - A write that may still happen is never tried again before it is known whether it has.
  */
 
 import { type FileSink, OtherFileError } from "../sinks/file/file-sink.ts";
@@ -21,8 +30,8 @@ import type { OutputState } from "../spool/checkpoint.ts";
 import type { Batch } from "./batch.ts";
 import { dropLine } from "./drop-line.ts";
 import type { ParkedOutput } from "./parked-outputs.ts";
-import { isWritten, leadWith, nextLine, type Shipment } from "./shipment.ts";
-import type { Standing } from "./standing.ts";
+import { isWritten, leadWith, nextLine, type Shipment, shipmentTo, tellsOfDrops } from "./shipment.ts";
+import type { Doubt, Standing } from "./standing.ts";
 
 const newline = 0x0a;
 const lineBreak: Buffer = Buffer.from("\n");
@@ -33,9 +42,10 @@ export class Delivery {
 	readonly #aside: FileSink;
 	/** What of a batch is still to be written; kept while even the spool's own disk takes nothing. */
 	#shipments: Shipment[] = [];
+	/** Outputs of the batch, those that have all their lines as well. */
+	#others: ReadonlySet<string> = new Set();
 	#isPending = false;
-	/** Whether the checkpoint holds the batch as it is now: nothing is written before it does. */
-	#isAnnounced = false;
+	#isHeldUp = false;
 
 	constructor(standing: Standing) {
 		this.#standing = standing;
@@ -48,107 +58,122 @@ export class Delivery {
 		return this.#isPending;
 	}
 
+	/** Whether a batch waits of which the checkpoint tells exactly what is written: parked lines may be brought back meanwhile. */
+	get isHeldUp(): boolean {
+		return this.#isHeldUp;
+	}
+
 	/** Delivers what the reader has read since the last delivery. @throws what the spool's own disk says. */
 	async deliver(batch: Batch): Promise<void> {
-		const shipments: Shipment[] = [];
-		for (const [path, { lines, records, definition }] of batch.outputs) {
-			shipments.push({ path, lead: "", bytes: lines.bytes, writtenBytes: 0, records, definition, state: undefined });
-		}
+		const shipments = [...batch.outputs].map(([path, { lines, records, definition }]) =>
+			shipmentTo(path, lines.bytes, { records, definition }),
+		);
+		this.#others = new Set(batch.outputs.keys());
 		await this.#begin(shipments);
 	}
 
-	/** Puts the line that tells of dropped ones behind what is parked. @throws as {@link deliver} */
+	/** Puts the line that tells of dropped ones behind what is parked. Not while a batch is pending. @throws as {@link deliver} */
 	async tellDrops(parked: ParkedOutput, notice: string): Promise<void> {
-		const bytes = Buffer.from(notice);
 		parked.dropped = undefined;
-		await this.#begin([
-			{ path: parked.path, lead: notice, bytes, writtenBytes: 0, records: 0, definition: undefined, state: undefined },
-		]);
+		await this.#begin([shipmentTo(parked.path, Buffer.from(notice), { lead: notice })]);
 	}
 
 	/** Writes what is still to be written of the batch. @throws what the spool's own disk says. */
 	async finish(): Promise<void> {
-		if (!this.#isAnnounced) await this.#announce();
+		for (const shipment of this.#shipments) shipment.obstacle = undefined;
+		await this.#announce();
+		// One that is held up holds up no other of the batch.
 		for (const shipment of this.#shipments) await this.#write(shipment);
+		const held = this.#shipments.find((shipment) => !isWritten(shipment));
+		if (held !== undefined) await this.#announce();
+		if (held?.obstacle !== undefined && this.#shipments.length > 0) {
+			this.#isHeldUp = true;
+			throw held.obstacle;
+		}
 		this.#shipments = [];
 		this.#isPending = false;
 		this.#standing.noteDelivered();
 	}
 
-	/** After a start: finds out what of the batch that a death interrupted is written. The rest is pending then. */
-	async recover(batch: Batch, outputs: readonly OutputState[]): Promise<void> {
-		const others = new Set([...batch.outputs.keys(), ...outputs.map(({ path }) => path)]);
+	/** After a start: takes up a batch that a death has interrupted. What of it is written is found out when it is finished. */
+	recover(batch: Batch, outputs: readonly OutputState[]): void {
+		this.#others = new Set([...batch.outputs.keys(), ...outputs.map(({ path }) => path)]);
 		for (const state of outputs) {
-			if (state.parked === undefined) this.#shipments.push(await this.#recover(batch, state, others));
-			// Of one that is not parked nothing is in doubt, whatever the checkpoint says.
-			else if (this.#standing.parked.get(state.path) !== undefined)
-				this.#standing.doubts.set(state.path, { ...state, parked: state.parked });
+			const { path, parked } = state;
+			if (parked === undefined) this.#shipments.push(interrupted(batch, state));
+			// Without its parked file, all that was in doubt is settled.
+			else if (this.#standing.parked.get(path) !== undefined) this.#standing.doubts.set(path, { ...state, parked });
 		}
 		this.#isPending = true;
-		this.#isAnnounced = false;
 	}
 
-	async #recover(batch: Batch, state: OutputState, others: ReadonlySet<string>): Promise<Shipment> {
-		const { path, target, skippedBytes, lead = "" } = state;
-		const { lines, records = 0, definition } = batch.outputs.get(path) ?? {};
-		const bytes = Buffer.concat([Buffer.from(lead), lines?.bytes ?? Buffer.alloc(0)]);
-		const shipment: Shipment = { path, lead, bytes, writtenBytes: skippedBytes, records, definition, state };
-		if (target !== path) this.#standing.parked.park(path);
-		try {
-			const rest = bytes.subarray(skippedBytes);
-			shipment.writtenBytes += (await this.#standing.countWritten(state, rest, others)).writtenBytes;
-		} catch (error) {
-			if (isRefused(error)) this.#refuse(shipment, error);
-			else if (target === path) this.#putInDoubt(shipment, error);
-			else this.#standing.report({ what: "find out which lines are in their parked file", error, output: path });
+	/** The bytes of a doubt that are not all parked yet: the rest of them is held up. */
+	bytesInDoubt({ path, parked: { from, to } }: Doubt): Buffer | undefined {
+		if (to <= (this.#standing.parked.get(path)?.sizeBytes ?? 0)) return undefined;
+		return this.#shipments.find((shipment) => shipment.path === path)?.bytes.subarray(from - to);
+	}
+
+	/** Notes that bytes are in the output which were on their way to its parked file. The next checkpoint says so. */
+	noteWritten(path: string, bytes: number): void {
+		if (bytes <= 0) return;
+		for (const shipment of this.#shipments) {
+			const { state } = shipment;
+			if (shipment.path !== path || state === undefined) continue;
+			shipment.writtenBytes = Math.min(shipment.bytes.length, shipment.writtenBytes + bytes);
+			shipment.state = { ...state, skippedBytes: shipment.writtenBytes };
 		}
-		return shipment;
+		this.#standing.announced = this.#shipments.flatMap(({ state }) => state ?? []);
 	}
 
 	async #begin(shipments: Shipment[]): Promise<void> {
 		this.#shipments = shipments;
 		this.#isPending = true;
-		this.#isAnnounced = false;
 		await this.finish();
 	}
 
 	/** Stores what is to be written, and what each file is before it. */
 	async #announce(): Promise<void> {
-		this.#isAnnounced = false;
-		const states: OutputState[] = [];
-		for (const shipment of this.#shipments) {
-			if (isWritten(shipment)) continue;
-			shipment.state = await this.#stateOf(shipment);
-			if (shipment.state !== undefined) states.push(shipment.state);
-		}
+		this.#isHeldUp = false;
+		for (const shipment of this.#shipments) shipment.state = await this.#stateOf(shipment);
 		this.#shipments = this.#shipments.filter((shipment) => !isWritten(shipment));
-		this.#standing.store(states);
-		this.#isAnnounced = true;
+		this.#standing.announced = this.#shipments.flatMap(({ state }) => state ?? []);
+		this.#standing.store();
 	}
 
-	/** What the file is that the rest goes to: the output itself, or its parked file. `undefined`: there is no room, or it is refused. */
+	/** What the file is that the rest goes to: the output itself, or its parked file. `undefined`: there is no rest. */
 	async #stateOf(shipment: Shipment): Promise<OutputState | undefined> {
 		const { path } = shipment;
-		if (this.#standing.parked.get(path) === undefined) {
-			try {
-				const file = await this.#outputs.file(path);
-				if (file.endsInLine) await this.#breakLine(shipment);
-				return stateFor(shipment, path, file.state);
-			} catch (error) {
-				if (isRefused(error)) {
-					this.#refuse(shipment, error);
-					return undefined;
-				}
-				this.#park(shipment, error);
-			}
+		if (shipment.isInDoubt && shipment.obstacle === undefined) await this.#compare(shipment);
+		if (isWritten(shipment)) return undefined;
+		const isFree = shipment.obstacle === undefined && this.#standing.parked.get(path) === undefined;
+		const state = isFree ? await this.#outputState(shipment) : undefined;
+		return isWritten(shipment) ? undefined : (state ?? this.#parkedState(shipment));
+	}
+
+	/** `undefined`: the output fails, or is refused. */
+	async #outputState(shipment: Shipment): Promise<OutputState | undefined> {
+		try {
+			const file = await this.#outputs.file(shipment.path);
+			if (file.endsInLine) await this.#breakLine(shipment);
+			return stateFor(shipment, shipment.path, file.state);
+		} catch (error) {
+			if (isRefused(error)) this.#refuse(shipment, error);
+			else this.#park(shipment, error);
+			return undefined;
 		}
-		const parked = this.#standing.parked.park(path);
+	}
+
+	async #parkedState(shipment: Shipment): Promise<OutputState | undefined> {
+		const parked = this.#standing.parked.get(shipment.path);
+		// It can't even be parked. What was announced still holds: nothing is written since but to that file.
+		if (parked === undefined) return shipment.state ?? stateFor(shipment, shipment.path, unknownFile);
 		if (this.#isDropped(shipment, parked)) return undefined;
+		const { state } = await this.#aside.file(parked.file);
 		if (parked.dropped !== undefined && shipment.writtenBytes === 0) {
 			leadWith(shipment, parked.dropped.notice);
 			parked.dropped = undefined;
 		}
-		return stateFor(shipment, parked.file, (await this.#aside.file(parked.file)).state);
+		return stateFor(shipment, parked.file, state);
 	}
 
 	/** Somebody's line without an end, or one that a power failure has cut: ours must not go on in it. */
@@ -161,8 +186,10 @@ export class Delivery {
 
 	/** Drops the lines for a parked output where there is no room for them; half a batch goes on to its end. */
 	#isDropped(shipment: Shipment, parked: ParkedOutput): boolean {
-		const { bytes, writtenBytes, records, definition } = shipment;
+		const { bytes, writtenBytes, records, definition, state } = shipment;
 		if (definition === undefined || writtenBytes > 0 || this.#standing.parked.hasRoom(bytes.length)) return false;
+		// There was room for it when it was announced.
+		if (state?.target === parked.file || tellsOfDrops(shipment)) return false;
 		const count = (parked.dropped?.count ?? 0) + records;
 		parked.dropped = { count, notice: dropLine(count, definition, this.#standing.reader.horizon) };
 		shipment.writtenBytes = bytes.length;
@@ -174,9 +201,10 @@ export class Delivery {
 		return true;
 	}
 
+	/** Writes the rest, unless nothing takes it. */
 	async #write(shipment: Shipment): Promise<void> {
 		const { path, bytes } = shipment;
-		while (!isWritten(shipment)) {
+		while (!isWritten(shipment) && shipment.obstacle === undefined) {
 			const { target } = shipment.state as OutputState;
 			const before = shipment.writtenBytes;
 			try {
@@ -185,30 +213,52 @@ export class Delivery {
 				shipment.writtenBytes = bytes.length;
 			} catch (error) {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
-				if (isRefused(error)) {
-					this.#refuse(shipment, error);
-					continue;
-				}
-				if (error instanceof OtherFileError) {
-					await this.#announce();
-					continue;
-				}
+				if (isRefused(error)) this.#refuse(shipment, error);
+				else if (error instanceof OtherFileError) await this.#announce();
 				// The parked file itself can't be written: the spool's disk is full. Nothing is lost, it is tried again.
-				if (target !== path) throw error;
-				if (error instanceof StalledError && error.isUnderWay) this.#putInDoubt(shipment, error);
-				else this.#park(shipment, error);
-				await this.#announce();
+				else if (target !== path) shipment.obstacle = asError(error);
+				else await this.#turnAside(shipment, error);
 			} finally {
-				if (target !== path) this.#standing.parked.park(path).sizeBytes += shipment.writtenBytes - before;
+				const parked = this.#standing.parked.get(path);
+				if (target !== path && parked !== undefined) parked.sizeBytes += shipment.writtenBytes - before;
 			}
+		}
+	}
+
+	async #turnAside(shipment: Shipment, error: unknown): Promise<void> {
+		if (error instanceof StalledError && error.isUnderWay) this.#putInDoubt(shipment, error);
+		else this.#park(shipment, error);
+		await this.#announce();
+	}
+
+	/** Finds out how much of the rest is in the file that it was to go to. What does not answer is parked. */
+	async #compare(shipment: Shipment): Promise<void> {
+		const { path, bytes } = shipment;
+		const state = shipment.state as OutputState;
+		const rest = bytes.subarray(state.skippedBytes);
+		shipment.writtenBytes = state.skippedBytes;
+		shipment.isInDoubt = false;
+		try {
+			const { writtenBytes, path: found, offset } = await this.#standing.countWritten(state, rest, this.#others);
+			shipment.writtenBytes += writtenBytes;
+			// In a copy of the file it is the business of whoever made that.
+			if (state.target !== path || offset === undefined) return;
+			// A copy: the memory of a batch is used again.
+			this.#outputs.noteAppended(found, state, offset, Buffer.from(rest.subarray(0, writtenBytes)));
+		} catch (error) {
+			if (isRefused(error)) this.#refuse(shipment, error);
+			else if (state.target === path) this.#putInDoubt(shipment, error);
+			else this.#standing.report({ what: "find out which lines are in their parked file", error, output: path });
 		}
 	}
 
 	/** Parks an output of which is not known how much of the shipment it has. The next checkpoint has to say so. */
 	#putInDoubt(shipment: Shipment, error: unknown): void {
 		const state = shipment.state as OutputState;
-		this.#park(shipment, error);
-		const from = this.#standing.parked.park(state.path).sizeBytes;
+		const parked = this.#park(shipment, error);
+		shipment.isInDoubt = parked === undefined;
+		if (parked === undefined) return;
+		const from = parked.sizeBytes;
 		const to = from + shipment.bytes.length - shipment.writtenBytes;
 		this.#standing.doubts.set(state.path, { ...state, skippedBytes: 0, parked: { from, to } });
 	}
@@ -221,12 +271,31 @@ export class Delivery {
 		shipment.writtenBytes = shipment.bytes.length;
 	}
 
-	#park(shipment: Shipment, error: unknown): void {
+	/** `undefined` where there is no room for that. */
+	#park(shipment: Shipment, error: unknown): ParkedOutput | undefined {
 		this.#standing.reportUnwritable(shipment.path, error, nextLine(shipment));
-		const { retry } = this.#standing.parked.park(shipment.path);
-		retry.postpone(performance.now());
+		try {
+			const parked = this.#standing.parked.park(shipment.path);
+			parked.retry.postpone(performance.now());
+			return parked;
+		} catch (problem) {
+			shipment.obstacle = asError(problem);
+			return undefined;
+		}
 	}
 }
+
+/** What of a batch was to go to a file when a death came. */
+function interrupted(batch: Batch, state: OutputState): Shipment {
+	const { path, skippedBytes, lead = "" } = state;
+	const { lines, records = 0, definition } = batch.outputs.get(path) ?? {};
+	const bytes = Buffer.concat([Buffer.from(lead), lines?.bytes ?? Buffer.alloc(0)]);
+	const shipment = shipmentTo(path, bytes, { lead, records, definition });
+	return { ...shipment, writtenBytes: skippedBytes, state, isInDoubt: true };
+}
+
+/** A file that can't be opened has nothing of a batch. */
+const unknownFile = { device: 0, inode: 0, sizeBytes: 0, tail: 0 };
 
 function stateFor(
 	{ path, writtenBytes, lead }: Shipment,
@@ -234,4 +303,8 @@ function stateFor(
 	file: Omit<OutputState, "path" | "target" | "skippedBytes">,
 ): OutputState {
 	return { path, target, ...file, atMs: Date.now(), skippedBytes: writtenBytes, ...(lead === "" ? {} : { lead }) };
+}
+
+function asError(error: unknown): Error {
+	return error instanceof Error ? error : new Error(String(error));
 }

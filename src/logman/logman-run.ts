@@ -114,7 +114,7 @@ export class LogmanRun {
 		const isAside = ({ path }: { readonly path: string }): boolean => dirname(path) === paths.parked;
 		this.#standing.outputs.markUnsynced(unsynced.filter((file) => !isAside(file)));
 		this.#standing.aside.markUnsynced(unsynced.filter(isAside));
-		await recover(this.#before, {
+		recover(this.#before, {
 			reader: this.#reader,
 			delivery: this.#delivery,
 			damages: this.#damages,
@@ -175,8 +175,9 @@ export class LogmanRun {
 	/** One round. Returns whether more may wait. */
 	async #cycle(): Promise<boolean> {
 		const nowMs = performance.now();
-		if (nowMs < this.#nextAttemptMs) return false;
+		if (nowMs < this.#nextAttemptMs && !this.#delivery.isHeldUp) return false;
 		try {
+			if (nowMs < this.#nextAttemptMs) return await this.#whileHeldUp(nowMs);
 			// Each has its turn in every cycle: a flood in one place holds up no other.
 			const steps = [this.#takeInbox(nowMs), await this.#deliverNext(nowMs), await this.#returnHome.pass(nowMs)];
 			const hasMore = steps.includes(true);
@@ -190,6 +191,14 @@ export class LogmanRun {
 			this.#nextAttemptMs = nowMs + 250;
 			return false;
 		}
+	}
+
+	/** What a batch waits for that nothing takes may be that lines are brought back: they make room, and the rest follows them. */
+	async #whileHeldUp(nowMs: number): Promise<boolean> {
+		const hasMoved = await this.#returnHome.pass(nowMs);
+		if (hasMoved) this.#nextAttemptMs = nowMs;
+		this.#syncIfDue(nowMs, true);
+		return hasMoved;
 	}
 
 	/** What comes after the stop was asked for is the next logman's. */
@@ -315,6 +324,7 @@ export class LogmanRun {
 	/** How long nothing needs to be done unless somebody rings. */
 	#idleMs(): number {
 		const nowMs = performance.now();
+		if (this.#nextAttemptMs > nowMs && !this.#delivery.isHeldUp) return Math.max(1, this.#nextAttemptMs - nowMs);
 		const { outputs, aside } = this.#standing;
 		const isSynced = (outputs.isSynced && aside.isSynced) || this.#syncing.isUnderWay;
 		const untilSync = isSynced ? inboxIntervalMs : this.#syncedAtMs + this.#options.syncIntervalMs - nowMs;

@@ -90,7 +90,7 @@ export class ParkedOutputs {
 		return total <= this.#maxBytes;
 	}
 
-	/** From now on the lines of `path` wait. Blocks: the names are on disk on return. */
+	/** From now on the lines of `path` wait. Blocks: the names are on disk on return. @throws what the spool's own disk says */
 	park(path: string): ParkedOutput {
 		const known = this.#outputs.get(path);
 		if (known !== undefined) return known;

@@ -17,7 +17,7 @@ export interface RecoveryParts {
 }
 
 /** Makes the batch again; what of it is missing in its files is pending then. */
-export async function recover(before: Checkpoint | undefined, parts: RecoveryParts): Promise<void> {
+export function recover(before: Checkpoint | undefined, parts: RecoveryParts): void {
 	const { reader, delivery, damages, refusals, batch } = parts;
 	if (before === undefined) return;
 	const begun = before.chains.filter(({ from, to }) => from.index !== to.index || from.offset !== to.offset);
@@ -32,6 +32,6 @@ export async function recover(before: Checkpoint | undefined, parts: RecoveryPar
 	});
 	if (batch.unusable.length > 0) refusals.setAsideAgain(batch.unusable);
 	damages.settle();
-	await delivery.recover(batch, before.outputs);
+	delivery.recover(batch, before.outputs);
 	batch.clear();
 }

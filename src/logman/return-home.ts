@@ -53,7 +53,7 @@ export class ReturnHome {
 		return Math.min(this.#standing.parked.nextTryMs(), this.#tails.nextTryMs());
 	}
 
-	/** Tries what is due. Not while a batch is being written. Returns whether something moved. @throws what the spool's own disk says */
+	/** Tries what is due. Not while a batch is being written, but while one is held up. Returns whether something moved. @throws what the spool's own disk says */
 	async pass(nowMs: number): Promise<boolean> {
 		let hasMoved = false;
 		for (const parked of this.#standing.parked.due(nowMs)) {
@@ -80,6 +80,11 @@ export class ReturnHome {
 			this.#standing.reportUnwritable(parked.path, error);
 			return false;
 		}
+		// It goes the way of a batch, behind the one that is held up.
+		if (this.#delivery.isPending) {
+			parked.retry.soon(nowMs, lookMs);
+			return false;
+		}
 		await this.#delivery.tellDrops(parked, parked.dropped.notice);
 		return true;
 	}
@@ -92,9 +97,10 @@ export class ReturnHome {
 			parked.retry.postpone(nowMs);
 			return false;
 		}
-		parked.broughtBack = to;
+		parked.broughtBack = Math.min(to, parked.sizeBytes);
+		this.#delivery.noteWritten(parked.path, to - parked.sizeBytes);
 		this.#standing.doubts.delete(parked.path);
-		this.#standing.store([]);
+		this.#standing.store();
 		parked.retry.reset();
 		if (isPart) parked.retry.soon(nowMs, soonMs);
 		return !isPart;
@@ -116,14 +122,16 @@ export class ReturnHome {
 		const doubt = doubts.get(parked.path);
 		if (doubt === undefined) return false;
 		const { from, to } = doubt.parked;
-		const bytes = await readRange(parked.file, from, to);
+		const bytes = this.#delivery.bytesInDoubt(doubt) ?? (await readRange(parked.file, from, to));
 		const { writtenBytes, path, offset } = await this.#standing.countWritten(doubt, bytes);
 		if (writtenBytes === 0) {
 			doubts.delete(parked.path);
+			// Before the parked file may go: without it nothing is in doubt.
+			this.#standing.store();
 			return false;
 		}
-		// In a copy of the file it is the business of whoever made that.
-		if (offset !== undefined) outputs.noteAppended(path, doubt, offset, bytes.subarray(0, writtenBytes));
+		// In a copy of the file it is the business of whoever made that. A copy here: the memory of a batch is used again.
+		if (offset !== undefined) outputs.noteAppended(path, doubt, offset, Buffer.from(bytes.subarray(0, writtenBytes)));
 		this.#bringToDisk(parked, path, from + writtenBytes, false);
 		return true;
 	}
@@ -137,7 +145,7 @@ export class ReturnHome {
 		if (bytes.length === 0) return this.#release(parked);
 		const to = from + bytes.length;
 		doubts.set(path, { path, target: path, ...state, atMs: Date.now(), skippedBytes: 0, parked: { from, to } });
-		this.#standing.store([]);
+		this.#standing.store();
 		// After a power failure nobody can look what such a one has taken.
 		if (isRegular) this.#standing.sync();
 		try {
@@ -187,7 +195,7 @@ export class ReturnHome {
 	#forget(parked: ParkedOutput): void {
 		this.#standing.aside.forget(parked.file);
 		this.#standing.parked.release(parked);
-		this.#standing.store([]);
+		this.#standing.store();
 	}
 
 	/** Begins to write lines again, or ends it. Returns whether it has ended well. */

@@ -16,10 +16,29 @@ export interface Shipment {
 	readonly definition: LoggerDefinition | undefined;
 	/** What the file that gets the rest was before it; `undefined` before the batch is announced. */
 	state: OutputState | undefined;
+	/** Whether more than `writtenBytes` may be in that file: a death, or a stalled write, has left it open. */
+	isInDoubt: boolean;
+	/** Why the rest can go nowhere for now: neither to its output nor beside it. */
+	obstacle: Error | undefined;
+}
+
+/** A shipment of which nothing is announced yet. */
+export function shipmentTo(
+	path: string,
+	bytes: Buffer,
+	{ lead = "", records = 0, definition }: Partial<Pick<Shipment, "lead" | "records" | "definition">> = {},
+): Shipment {
+	const atFirst = { writtenBytes: 0, state: undefined, isInDoubt: false, obstacle: undefined };
+	return { path, bytes, lead, records, definition, ...atFirst };
 }
 
 export function isWritten({ writtenBytes, bytes }: Shipment): boolean {
 	return writtenBytes >= bytes.length;
+}
+
+/** Whether it begins with a line that tells of dropped ones: with it, they would be forgotten. */
+export function tellsOfDrops({ lead }: Shipment): boolean {
+	return lead !== "" && lead !== "\n";
 }
 
 /** Puts a text before the lines, once. */

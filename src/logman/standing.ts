@@ -37,6 +37,8 @@ export class Standing {
 	readonly refusals: Refusals;
 	/** By path of the output. */
 	readonly doubts: Map<string, Doubt> = new Map();
+	/** What of the batch is still to be written, and where to: all that is stored says so until the batch is delivered. */
+	announced: readonly OutputState[] = [];
 	readonly #checkpoint: CheckpointFile;
 	readonly #errors: ErrorLog;
 	#hasUnconfirmed = false;
@@ -51,17 +53,23 @@ export class Standing {
 		this.aside = aside;
 	}
 
-	/** Stores it, with the outputs of the batch that is about to be written; what was delivered before is confirmed by it. */
-	store(outputs: readonly OutputState[]): void {
+	/**
+	 * Stores it; what was delivered before is confirmed by it. While a batch is being written only when {@link announced} is
+	 * exact: nobody has written since.
+	 */
+	store(): void {
 		const unsynced = new Map(
 			[...this.outputs.unsynced, ...this.aside.unsynced].map((file) => [`${file.inode} ${file.path}`, file]),
 		);
-		for (const { target: path, device, inode } of outputs) unsynced.set(`${inode} ${path}`, { path, device, inode });
+		for (const { target: path, device, inode } of this.announced) {
+			// Of a file that could not be opened nothing is known, and nothing is in it.
+			if (inode !== 0) unsynced.set(`${inode} ${path}`, { path, device, inode });
+		}
 		this.#checkpoint.write({
 			horizon: this.reader.horizon,
 			delivered: this.reader.delivered,
 			chains: this.reader.states(),
-			outputs: [...outputs, ...this.doubts.values()],
+			outputs: [...this.announced, ...this.doubts.values()],
 			parked: this.parked.broughtBack(),
 			unsynced: [...unsynced.values()],
 			dropped: this.parked.dropped(),
@@ -73,12 +81,13 @@ export class Standing {
 	/** Notes that a batch is delivered, which the next checkpoint says. */
 	noteDelivered(): void {
 		this.reader.markDelivered();
+		this.announced = [];
 		this.#hasUnconfirmed = true;
 	}
 
 	/** Stores that the last batch is done, and tells the producers. Not while a batch is being written. */
 	confirm(): void {
-		if (this.#hasUnconfirmed) this.store([]);
+		if (this.#hasUnconfirmed) this.store();
 	}
 
 	/** Brings the newest checkpoint to the disk. Blocks. */
