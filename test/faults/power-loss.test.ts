@@ -6,7 +6,7 @@ const seed = process.env["PYLOG_TEST_SEED"] ?? String(Date.now() % 1_000_000);
 
 test(`what flush() acknowledged is in its file after a power failure, once (PYLOG_TEST_SEED=${seed})`, async () => {
 	const { line, failures } = await runFaults("power", {
-		short: { seed, images: "250" },
+		short: { seed, images: "120" },
 		long: { seed, images: "20000" },
 	});
 	expect(failures).toEqual([]);
