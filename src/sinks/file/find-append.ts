@@ -199,7 +199,7 @@ function countCommon(one: Buffer, other: Buffer): number {
 }
 
 /** How many of the first bytes of `bytes` stand at the very end of `found`. */
-function longestOverlap(found: Buffer, bytes: Buffer): number {
+export function longestOverlap(found: Buffer, bytes: Buffer): number {
 	const end = found.subarray(-bytes.length);
 	for (let at = end.indexOf(bytes[0] ?? 0); at !== -1; at = end.indexOf(bytes[0] ?? 0, at + 1)) {
 		const rest = end.length - at;

@@ -7,7 +7,7 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { appendSoon, syncDataSoon, writeWholeSoon } from "../../platform/durable-file.ts";
 import { closeSoon, fstatSoon } from "../../platform/file-calls.ts";
-import { findByInode } from "./find-append.ts";
+import { findByInode, longestOverlap } from "./find-append.ts";
 import { type FileIdentity, maxMoves, MovedError, openSame, readOpen } from "./output-file.ts";
 import type { OutputPaths } from "./output-paths.ts";
 import { syncNames } from "./sync-names.ts";
@@ -16,6 +16,8 @@ const maxSearchBytes = 64 * 1024 * 1024;
 /** More than a logman writes in a sync interval. */
 const maxEndBytes = 32 * 1024 * 1024;
 const pieceBytes = 64 * 1024;
+const newline = 0x0a;
+const lineBreak: Buffer = Buffer.from("\n");
 
 export interface WrittenChunk {
 	readonly offset: number;
@@ -94,10 +96,32 @@ async function* inPlace(
 	append: (bytes: Buffer) => Promise<void>,
 ): AsyncGenerator<WrittenChunk> {
 	for (const chunk of chunks) {
+		const { bytes } = chunk;
 		const offset = await placeOf(fd, chunk);
-		if (offset === undefined) await append(chunk.bytes);
-		else yield { offset, bytes: chunk.bytes };
+		if (offset !== undefined) {
+			yield { offset, bytes };
+			continue;
+		}
+		const { begun, isInLine, size } = await endOf(fd, bytes);
+		if (begun > 0) yield { offset: size - begun, bytes: bytes.subarray(0, begun) };
+		await append(isInLine ? Buffer.concat([lineBreak, bytes]) : bytes.subarray(begun));
 	}
+}
+
+/**
+ * How the file ends: with how many of the first bytes, for a death came while they were appended; or in the middle of
+ * another line, which must not go on in these.
+ */
+async function endOf(
+	fd: number,
+	bytes: Buffer,
+): Promise<{ readonly begun: number; readonly isInLine: boolean; readonly size: number }> {
+	const { size } = await fstatSoon(fd);
+	const end = await readOpen(fd, Math.max(0, size - bytes.length - 1), size);
+	const overlap = longestOverlap(end, bytes);
+	const before = end[end.length - overlap - 1];
+	const begun = before === undefined || before === newline ? overlap : 0;
+	return { begun, isInLine: begun === 0 && end.length > 0 && end.at(-1) !== newline, size };
 }
 
 async function* readEnd(fd: number): AsyncGenerator<WrittenChunk> {

@@ -75,6 +75,27 @@ test("lines that are found at another place are written again there: they may be
 	expect(readFileSync(path, "utf8")).toBe("theirs\none\n");
 });
 
+test.each([
+	["half of them", "theirs\none\ntw", "theirs\none\ntwo\n"],
+	["half of somebody's line", "theirs\nthei", "theirs\nthei\none\ntwo\n"],
+	["what only looks like their beginning", "theirs o", "theirs o\none\ntwo\n"],
+	["whole lines", "theirs\n", "theirs\none\ntwo\n"],
+	["nothing", "", "one\ntwo\n"],
+])("lines that have no place any more are appended whole where the file ends with %s", async (_, there, expected) => {
+	const path = join(temporaryDirectory(), "app.log");
+	writeFileSync(path, "old\n".repeat(1000));
+	await sink.file(path);
+	await sink.append(path, Buffer.from("one\ntwo\n"));
+	failNextSync();
+	await sink.sync();
+	truncateSync(path, 0);
+	appendFileSync(path, there);
+	await rewriteAll();
+	expect(readFileSync(path, "utf8")).toBe(expected);
+	await rewriteAll();
+	expect(readFileSync(path, "utf8")).toBe(expected);
+});
+
 test("a file that is renamed while its lines are written again gets them, and the one that came in its place does not", async () => {
 	const path = join(temporaryDirectory(), "app.log");
 	await sink.file(path);
