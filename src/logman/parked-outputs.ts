@@ -39,6 +39,7 @@ export interface ParkedOutput {
 export class ParkedOutputs {
 	readonly #folder: string;
 	readonly #maxBytes: number;
+	/** By path, the one whose turn was longest ago first. */
 	readonly #outputs = new Map<string, ParkedOutput>();
 
 	constructor(folder: string, maxBytes: number) {
@@ -134,6 +135,12 @@ export class ParkedOutputs {
 		return [...this.#outputs.values()].filter(({ retry, arriving }) =>
 			arriving === undefined ? retry.isDue(nowMs) : arriving.isSynced !== undefined,
 		);
+	}
+
+	/** Notes that an output has its turn now: all others have theirs before the next of it. */
+	putLast(output: ParkedOutput): void {
+		this.#outputs.delete(output.path);
+		this.#outputs.set(output.path, output);
 	}
 
 	/** When the next one is due; `Infinity` when none is parked. */

@@ -23,6 +23,8 @@ const bytesAtOnceToStream = 1024 * 1024;
 const soonMs = 5;
 /** How often it is looked whether an output answers again; that costs no call. */
 const lookMs = 250;
+/** What a pass may take, but for the output that passes it: lines for others wait meanwhile, and a thousand may come back at once. */
+const maxPassMs = 25;
 
 export class ReturnHome {
 	readonly #standing: Standing;
@@ -53,13 +55,19 @@ export class ReturnHome {
 		return Math.min(this.#standing.parked.nextTryMs(), this.#tails.nextTryMs());
 	}
 
-	/** Tries what is due. Not while a batch is being written. Returns whether something moved. @throws what the spool's own disk says */
+	/**
+	 * Tries what is due, as much as there is time for. Not while a batch is being written. Returns whether something moved, or
+	 * more is due. @throws what the spool's own disk says
+	 */
 	async pass(nowMs: number): Promise<boolean> {
+		const startMs = performance.now();
 		let hasMoved = false;
-		for (const parked of this.#standing.parked.due(nowMs)) {
-			hasMoved = (await this.#bringBack(parked, nowMs)) || hasMoved;
-		}
 		for (const tail of this.#tails.due(nowMs)) hasMoved = this.#rewrite(tail, nowMs) || hasMoved;
+		for (const parked of this.#standing.parked.due(nowMs)) {
+			this.#standing.parked.putLast(parked);
+			hasMoved = (await this.#bringBack(parked, nowMs)) || hasMoved;
+			if (performance.now() - startMs > maxPassMs) return true;
+		}
 		return hasMoved;
 	}
 
