@@ -191,4 +191,25 @@ describe.skipIf(faultyMountRefusal !== undefined)(`on a mount (${faultyMountRefu
 		},
 		limitMs,
 	);
+
+	// Each sync took one of the threads that all calls share, until none was left.
+	test(
+		"two dozen files that are rotated while syncs get no answer hold up no other",
+		async () => {
+			const rotated = Array.from({ length: 24 }, (_, index) => join(mount.path, `${index}.log`));
+			const apart = join(temporaryDirectory(), "apart.log");
+			const many = await OutputWork.start([...rotated, apart], { logmanOptions: { syncIntervalMs: 60_000 } });
+			await mount.stall("sync");
+			for (const file of rotated) renameSync(file, `${file}.1`);
+			await mount.untilHeld("sync");
+			const sinceMs = performance.now();
+			while (performance.now() - sinceMs < stallMs) await many.untilWritten(apart);
+			expect(await mount.heldCount("sync")).toBeGreaterThan(0);
+			await mount.goOn();
+			await many.finish();
+			many.expectComplete(apart, apart);
+			for (const file of rotated) many.expectComplete(file, `${file}.1`, file);
+		},
+		limitMs,
+	);
 });
