@@ -11,9 +11,9 @@ import { StalledError } from "../sinks/file/slow-calls.ts";
 import { type PylogError, systemCode } from "../shared/errors.ts";
 import { lineEnds } from "./refusals.ts";
 import type { Delivery } from "./delivery.ts";
-import type { ParkedOutput } from "./parked-outputs.ts";
+import type { Found, ParkedOutput } from "./parked-outputs.ts";
 import type { SavedTail, SavedTails } from "./saved-tails.ts";
-import type { Standing } from "./standing.ts";
+import type { Doubt, Standing } from "./standing.ts";
 
 /** More than a batch: an output that lines keep coming for catches up all the same. */
 const bytesAtOnce = 4 * 1024 * 1024;
@@ -50,6 +50,11 @@ export class ReturnHome {
 		return this.#standing.parked.isMoving || this.#tails.isMoving;
 	}
 
+	/** Whether something is being done that may still write to an output. */
+	get isLooking(): boolean {
+		return this.#standing.parked.isLooking;
+	}
+
 	/** When something is due next; `Infinity` when nothing waits. */
 	nextTryMs(): number {
 		return Math.min(this.#standing.parked.nextTryMs(), this.#tails.nextTryMs());
@@ -75,11 +80,13 @@ export class ReturnHome {
 		if (parked.arriving?.isSynced !== undefined && !this.#arrive(parked, nowMs)) return false;
 		// What comes before it in the file is still to be written again.
 		if (this.#standing.outputs.isStuck(parked.path) || this.#tails.has(parked.path)) {
+			// Looked at again then: nothing is settled before.
+			parked.looking = undefined;
 			parked.retry.soon(nowMs, lookMs);
 			return false;
 		}
 		try {
-			if (await this.#settle(parked)) return true;
+			if (this.#settle(parked)) return true;
 			if (parked.broughtBack < parked.sizeBytes) return await this.#bringBackNext(parked, nowMs);
 			if (parked.dropped === undefined) return await this.#release(parked);
 		} catch (error) {
@@ -118,22 +125,42 @@ export class ReturnHome {
 		});
 	}
 
-	/** Finds out whether the write that was in doubt has happened. Returns whether it has. @throws while that can't be known */
-	async #settle(parked: ParkedOutput): Promise<boolean> {
+	/** Settles whether the write that was in doubt has happened. Returns whether it has, or is being found out. @throws while that can't be known */
+	#settle(parked: ParkedOutput): boolean {
 		const { doubts, outputs } = this.#standing;
 		const doubt = doubts.get(parked.path);
 		if (doubt === undefined) return false;
-		const { from, to } = doubt.parked;
-		const bytes = await readRange(parked.file, from, to);
-		const { writtenBytes, path, offset } = await this.#standing.countWritten(doubt, bytes);
+		const outcome = parked.looking?.outcome;
+		parked.looking = undefined;
+		if (outcome === undefined) {
+			this.#beginLook(parked, doubt);
+			return true;
+		}
+		if (outcome.status === "rejected") throw outcome.reason;
+		const { append, bytes } = outcome.value;
+		const { writtenBytes, path, offset } = append;
 		if (writtenBytes === 0) {
 			doubts.delete(parked.path);
 			return false;
 		}
 		// In a copy of the file it is the business of whoever made that.
 		if (offset !== undefined) outputs.noteAppended(path, doubt, offset, bytes.subarray(0, writtenBytes));
-		this.#bringToDisk(parked, path, from + writtenBytes, false);
+		this.#bringToDisk(parked, path, doubt.parked.from + writtenBytes, false);
 		return true;
+	}
+
+	/** Looks at an output: that may take as long as a sync, and nobody waits for it. Nothing goes there meanwhile. */
+	#beginLook(parked: ParkedOutput, doubt: Doubt): void {
+		const looking: ParkedOutput["looking"] = { outcome: undefined };
+		parked.looking = looking;
+		const look = async (): Promise<Found> => {
+			const bytes = await readRange(parked.file, doubt.parked.from, doubt.parked.to);
+			return { append: await this.#standing.countWritten(doubt, bytes), bytes };
+		};
+		void Promise.allSettled([look()]).then(([outcome]) => {
+			looking.outcome = outcome;
+			this.#onReady();
+		});
 	}
 
 	async #bringBackNext(parked: ParkedOutput, nowMs: number): Promise<boolean> {
