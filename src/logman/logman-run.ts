@@ -276,7 +276,7 @@ export class LogmanRun {
 	/** Whether the logman is done: stopped and drained, or (`idleExitMs`) not needed for a while. */
 	async #mayLeave(hasMore: boolean): Promise<boolean> {
 		// A spool whose own disk takes nothing can't be drained now. Nothing is lost: the next logman goes on.
-		if (this.#stopAt !== undefined && this.#nextAttemptMs > performance.now()) return true;
+		if (this.#stopAt !== undefined && this.#nextAttemptMs > performance.now()) return !this.#returnHome.isLooking;
 		if (hasMore || this.#delivery.isPending || this.#returnHome.isMoving) return false;
 		if (this.#stopAt !== undefined) {
 			const isDrained = ((this.#control.load("written") - this.#stopAt) | 0) >= 0;

@@ -12,11 +12,19 @@ import { closeSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { removeIfThere, rename, syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
 import { openOwnedFile, readPlainFile } from "../platform/owned-files.ts";
+import type { FoundAppend } from "../sinks/file/find-append.ts";
 import type { ParkedDrops } from "../spool/checkpoint.ts";
 import { parkedFile } from "../spool/parked-file.ts";
 import { Retry } from "./retry.ts";
 
 const maxNoteBytes = 64 * 1024;
+
+/** What a look at an output in doubt came to. */
+export interface Found {
+	readonly append: FoundAppend;
+	/** The bytes that were looked for. */
+	readonly bytes: Buffer;
+}
 
 export interface ParkedOutput {
 	/** The output itself. */
@@ -32,6 +40,8 @@ export interface ParkedOutput {
 	dropped: ParkedDrops | undefined;
 	/** Bytes up to `to` are in the output, `isPart` of those that were tried, and a sync of it is under way until `isSynced` is known. */
 	arriving: { readonly to: number; readonly isPart: boolean; isSynced: boolean | undefined } | undefined;
+	/** It is being found out whether a write that was in doubt has happened, until `outcome` is known. */
+	looking: { outcome: PromiseSettledResult<Found> | undefined } | undefined;
 	/** Whether a sync of what is owed to the output was tried before its release. */
 	hasTriedOwed: boolean;
 }
@@ -39,6 +49,7 @@ export interface ParkedOutput {
 export class ParkedOutputs {
 	readonly #folder: string;
 	readonly #maxBytes: number;
+	/** By path, the one whose turn was longest ago first. */
 	readonly #outputs = new Map<string, ParkedOutput>();
 
 	constructor(folder: string, maxBytes: number) {
@@ -126,20 +137,28 @@ export class ParkedOutputs {
 
 	/** Whether bytes are on their way to the disk. */
 	get isMoving(): boolean {
-		return [...this.#outputs.values()].some(({ arriving }) => arriving !== undefined);
+		return [...this.#outputs.values()].some(({ arriving, looking }) => arriving !== undefined || looking !== undefined);
 	}
 
-	/** Those whose pause is over, and those whose sync has ended. */
+	/** Whether a look at an output is under way, which may complete half a batch there. */
+	get isLooking(): boolean {
+		return [...this.#outputs.values()].some(({ looking }) => looking !== undefined && looking.outcome === undefined);
+	}
+
+	/** Those whose pause is over, and those whose look or sync has ended. */
 	due(nowMs: number): readonly ParkedOutput[] {
-		return [...this.#outputs.values()].filter(({ retry, arriving }) =>
-			arriving === undefined ? retry.isDue(nowMs) : arriving.isSynced !== undefined,
-		);
+		return [...this.#outputs.values()].filter((output) => nextTryMs(output) <= nowMs);
+	}
+
+	/** Notes that an output has its turn now: all others have theirs before the next of it. */
+	putLast(output: ParkedOutput): void {
+		this.#outputs.delete(output.path);
+		this.#outputs.set(output.path, output);
 	}
 
 	/** When the next one is due; `Infinity` when none is parked. */
 	nextTryMs(): number {
-		const waiting = [...this.#outputs.values()].filter(({ arriving }) => arriving?.isSynced !== undefined || !arriving);
-		return Math.min(...waiting.map(({ retry, arriving }) => (arriving === undefined ? retry.nextTryMs : 0)));
+		return Math.min(...[...this.#outputs.values()].map(nextTryMs));
 	}
 
 	/** Notes that all lines of an output are in it, and on disk. Blocks: their removal is on disk on return. */
@@ -179,11 +198,18 @@ export class ParkedOutputs {
 
 	#add(path: string, sizeBytes: number, broughtBack: number): ParkedOutput {
 		const file = parkedFile(this.#folder, path);
-		const nothing = { dropped: undefined, arriving: undefined, hasTriedOwed: false };
+		const nothing = { dropped: undefined, arriving: undefined, looking: undefined, hasTriedOwed: false };
 		const output: ParkedOutput = { path, file, retry: new Retry(), sizeBytes, broughtBack, ...nothing };
 		this.#outputs.set(path, output);
 		return output;
 	}
+}
+
+/** `Infinity` while something is under way. */
+function nextTryMs({ retry, arriving, looking }: ParkedOutput): number {
+	if (arriving !== undefined) return arriving.isSynced === undefined ? Number.POSITIVE_INFINITY : 0;
+	if (looking !== undefined) return looking.outcome === undefined ? Number.POSITIVE_INFINITY : 0;
+	return retry.nextTryMs;
 }
 
 function noteOf(file: string): string {

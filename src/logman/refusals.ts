@@ -76,15 +76,18 @@ export class Refusals {
 	#keep(lines: RefusedLines): void {
 		const { output, reason, bytes, count } = lines;
 		const outcome = this.#quarantine.keepBytes("refused", bytes, whyKept(lines));
-		if (outcome.kind === "failed") {
-			this.#errors.report({
-				what: "keep lines in quarantine/ whose file is refused",
-				error: outcome.error,
-				times: count,
-			});
+		const message = Buffer.from(bytes.subarray(0, maxShownBytes)).toString().split("\n", 1)[0] ?? "";
+		if (outcome.kind !== "failed") {
+			this.#tell(output, reason, count, message);
+			return;
 		}
-		const first = Buffer.from(bytes.subarray(0, maxShownBytes)).toString().split("\n", 1)[0] ?? "";
-		this.#tell(output, reason, count, first);
+		this.#errors.report({
+			what: "keep lines in quarantine/ whose file is refused; they are lost",
+			error: outcome.error,
+			times: count,
+			message,
+			...(output === undefined ? {} : { output }),
+		});
 	}
 
 	#tell(output: string | undefined, reason: string, count: number, message: string | undefined): void {

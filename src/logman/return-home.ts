@@ -11,9 +11,9 @@ import { StalledError } from "../sinks/file/slow-calls.ts";
 import { type PylogError, systemCode } from "../shared/errors.ts";
 import { lineEnds } from "./refusals.ts";
 import type { Delivery } from "./delivery.ts";
-import type { ParkedOutput } from "./parked-outputs.ts";
+import type { Found, ParkedOutput } from "./parked-outputs.ts";
 import type { SavedTail, SavedTails } from "./saved-tails.ts";
-import type { Standing } from "./standing.ts";
+import type { Doubt, Standing } from "./standing.ts";
 
 /** More than a batch: an output that lines keep coming for catches up all the same. */
 const bytesAtOnce = 4 * 1024 * 1024;
@@ -23,6 +23,8 @@ const bytesAtOnceToStream = 1024 * 1024;
 const soonMs = 5;
 /** How often it is looked whether an output answers again; that costs no call. */
 const lookMs = 250;
+/** What a pass may take, but for the output that passes it: lines for others wait meanwhile, and a thousand may come back at once. */
+const maxPassMs = 25;
 
 export class ReturnHome {
 	readonly #standing: Standing;
@@ -48,18 +50,29 @@ export class ReturnHome {
 		return this.#standing.parked.isMoving || this.#tails.isMoving;
 	}
 
+	/** Whether something is being done that may still write to an output. */
+	get isLooking(): boolean {
+		return this.#standing.parked.isLooking;
+	}
+
 	/** When something is due next; `Infinity` when nothing waits. */
 	nextTryMs(): number {
 		return Math.min(this.#standing.parked.nextTryMs(), this.#tails.nextTryMs());
 	}
 
-	/** Tries what is due. Not while a batch is being written, but while one is held up. Returns whether something moved. @throws what the spool's own disk says */
+	/**
+	 * Tries what is due, as much as there is time for. Not while a batch is being written, but while one is held up. Returns
+	 * whether something moved, or more is due. @throws what the spool's own disk says
+	 */
 	async pass(nowMs: number): Promise<boolean> {
+		const startMs = performance.now();
 		let hasMoved = false;
-		for (const parked of this.#standing.parked.due(nowMs)) {
-			hasMoved = (await this.#bringBack(parked, nowMs)) || hasMoved;
-		}
 		for (const tail of this.#tails.due(nowMs)) hasMoved = this.#rewrite(tail, nowMs) || hasMoved;
+		for (const parked of this.#standing.parked.due(nowMs)) {
+			this.#standing.parked.putLast(parked);
+			hasMoved = (await this.#bringBack(parked, nowMs)) || hasMoved;
+			if (performance.now() - startMs > maxPassMs) return true;
+		}
 		return hasMoved;
 	}
 
@@ -67,11 +80,13 @@ export class ReturnHome {
 		if (parked.arriving?.isSynced !== undefined && !this.#arrive(parked, nowMs)) return false;
 		// What comes before it in the file is still to be written again.
 		if (this.#standing.outputs.isStuck(parked.path) || this.#tails.has(parked.path)) {
+			// Looked at again then: nothing is settled before.
+			parked.looking = undefined;
 			parked.retry.soon(nowMs, lookMs);
 			return false;
 		}
 		try {
-			if (await this.#settle(parked)) return true;
+			if (this.#settle(parked)) return true;
 			if (parked.broughtBack < parked.sizeBytes) return await this.#bringBackNext(parked, nowMs);
 			if (parked.dropped === undefined) return await this.#release(parked);
 		} catch (error) {
@@ -116,24 +131,47 @@ export class ReturnHome {
 		});
 	}
 
-	/** Finds out whether the write that was in doubt has happened. Returns whether it has. @throws while that can't be known */
-	async #settle(parked: ParkedOutput): Promise<boolean> {
+	/** Settles whether the write that was in doubt has happened. Returns whether it has, or is being found out. @throws while that can't be known */
+	#settle(parked: ParkedOutput): boolean {
 		const { doubts, outputs } = this.#standing;
 		const doubt = doubts.get(parked.path);
 		if (doubt === undefined) return false;
-		const { from, to } = doubt.parked;
-		const bytes = this.#delivery.bytesInDoubt(doubt) ?? (await readRange(parked.file, from, to));
-		const { writtenBytes, path, offset } = await this.#standing.countWritten(doubt, bytes);
+		const outcome = parked.looking?.outcome;
+		parked.looking = undefined;
+		if (outcome === undefined) {
+			this.#beginLook(parked, doubt);
+			return true;
+		}
+		if (outcome.status === "rejected") throw outcome.reason;
+		const { append, bytes } = outcome.value;
+		const { writtenBytes, path, offset } = append;
 		if (writtenBytes === 0) {
 			doubts.delete(parked.path);
 			// Before the parked file may go: without it nothing is in doubt.
 			this.#standing.store();
 			return false;
 		}
-		// In a copy of the file it is the business of whoever made that. A copy here: the memory of a batch is used again.
-		if (offset !== undefined) outputs.noteAppended(path, doubt, offset, Buffer.from(bytes.subarray(0, writtenBytes)));
-		this.#bringToDisk(parked, path, from + writtenBytes, false);
+		// In a copy of the file it is the business of whoever made that.
+		if (offset !== undefined) outputs.noteAppended(path, doubt, offset, bytes.subarray(0, writtenBytes));
+		this.#bringToDisk(parked, path, doubt.parked.from + writtenBytes, false);
 		return true;
+	}
+
+	/** Looks at an output: that may take as long as a sync, and nobody waits for it. Nothing goes there meanwhile. */
+	#beginLook(parked: ParkedOutput, doubt: Doubt): void {
+		const looking: ParkedOutput["looking"] = { outcome: undefined };
+		parked.looking = looking;
+		const look = async (): Promise<Found> => {
+			const { from, to } = doubt.parked;
+			const held = this.#delivery.bytesInDoubt(doubt);
+			// A copy: the memory of a batch is used again.
+			const bytes = held === undefined ? await readRange(parked.file, from, to) : Buffer.from(held);
+			return { append: await this.#standing.countWritten(doubt, bytes), bytes };
+		};
+		void Promise.allSettled([look()]).then(([outcome]) => {
+			looking.outcome = outcome;
+			this.#onReady();
+		});
 	}
 
 	async #bringBackNext(parked: ParkedOutput, nowMs: number): Promise<boolean> {

@@ -113,7 +113,7 @@ export class Quarantine {
 			const isCut = head.length < bytes.length;
 			return this.#noteKept(kept, head.length, { reason, from: name, bytes: bytes.length, isCut });
 		} catch (error) {
-			return { kind: "failed", error: fileError("Writing to quarantine", kept, error) };
+			return { kind: "failed", error: fileError("Writing to quarantine", this.directory, error) };
 		}
 	}
 

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type FaultyCall, FaultyMount, faultyMountRefusal } from "../faulty-mount.ts";
+import { LineWriter } from "../line-writer.ts";
+import { linesOf, until } from "../running-logman.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { OutputWork } from "./output-work.ts";
 
@@ -188,6 +190,56 @@ describe.skipIf(faultyMountRefusal !== undefined)(`on a mount (${faultyMountRefu
 			await mount.goOn();
 			await many.finish();
 			for (const file of many.files) many.expectComplete(file, file);
+		},
+		limitMs,
+	);
+
+	// Whether the write had happened was looked up between two batches, with the patience that a sync gets.
+	test(
+		"a mount that does not answer to the look at what it has holds up no other output",
+		async () => {
+			await work.finish();
+			const apart = join(temporaryDirectory(), "apart.log");
+			const calm = await OutputWork.start([apart]);
+			const quiet = join(mount.path, "quiet.log");
+			using writer = new LineWriter(calm.cacheDir);
+			writer.write(quiet, "one");
+			await until(() => writer.producer.hasReached("written"));
+			await mount.stall("write");
+			writer.write(quiet, "two");
+			await calm.untilParked(quiet);
+			await mount.stall("read");
+			await mount.goOn("write");
+			await mount.untilHeld("read");
+			await calm.untilWritten(apart);
+			expect(calm.reports()).not.toContain("did not answer within 10000 ms");
+			expect(await mount.heldCount("read")).toBeGreaterThan(0);
+			await mount.goOn();
+			await calm.untilBack(quiet);
+			await calm.finish();
+			calm.expectComplete(apart, apart);
+			expect(linesOf(quiet)).toEqual(["one", "two"]);
+		},
+		limitMs,
+	);
+
+	// Each sync took one of the threads that all calls share, until none was left.
+	test(
+		"two dozen files that are rotated while syncs get no answer hold up no other",
+		async () => {
+			const rotated = Array.from({ length: 24 }, (_, index) => join(mount.path, `${index}.log`));
+			const apart = join(temporaryDirectory(), "apart.log");
+			const many = await OutputWork.start([...rotated, apart], { logmanOptions: { syncIntervalMs: 60_000 } });
+			await mount.stall("sync");
+			for (const file of rotated) renameSync(file, `${file}.1`);
+			await mount.untilHeld("sync");
+			const sinceMs = performance.now();
+			while (performance.now() - sinceMs < stallMs) await many.untilWritten(apart);
+			expect(await mount.heldCount("sync")).toBeGreaterThan(0);
+			await mount.goOn();
+			await many.finish();
+			many.expectComplete(apart, apart);
+			for (const file of rotated) many.expectComplete(file, `${file}.1`, file);
 		},
 		limitMs,
 	);

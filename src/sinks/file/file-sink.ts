@@ -38,8 +38,8 @@ export class OtherFileError extends Error {
 }
 
 const maxOpenFiles = 128;
-/** Files that are no longer at their path, and are kept open until they are synced. */
-const maxLeaving = 16;
+/** Files that are no longer at their path, and are kept open until they are synced. All may be rotated at the same time. */
+const maxLeaving = 128;
 /** How long it is waited for somebody who compresses a file that was just written, and how often it is looked. */
 const settleMs = 100;
 const settleStepMs = 5;
@@ -134,14 +134,14 @@ export class FileSink {
 			isSame = await this.#calls.within(path, this.#patience, () => known.refresh());
 		} catch (error) {
 			if (error instanceof StalledError) this.#close(known);
-			else await this.#leave(known);
+			else this.#leave(known);
 			throw error;
 		}
 		if (isSame) {
 			this.#open.set(path, known);
 			return known;
 		}
-		await this.#leave(known);
+		this.#leave(known);
 		if (this.#areRotated) await this.#calls.within(path, this.#patience, () => this.#madeAgain.wait(path));
 		return this.#openFile(path);
 	}
@@ -186,7 +186,7 @@ export class FileSink {
 	 * whether nobody has to wait for it any more. Never rejects.
 	 */
 	sync(path?: string): Promise<boolean> {
-		return this.#syncs.sync(path === undefined ? undefined : new Set([path]));
+		return path === undefined ? this.#syncs.sync() : this.#syncs.syncPath(path);
 	}
 
 	/** How much of an append that was tried before is in its file; see `findAppend`. */
@@ -265,14 +265,20 @@ export class FileSink {
 		return file;
 	}
 
-	/** Before a file goes out of reach: it is closed when what went to it is on disk, and nobody waits for that. */
-	async #leave(file: OutputFile): Promise<void> {
+	/**
+	 * Before a file goes out of reach: it is closed when what went to it is on disk, and nobody waits for that. Of more than
+	 * that many, the next sync looks for the name that each has by then.
+	 */
+	#leave(file: OutputFile): void {
+		if (this.#leaving.size >= maxLeaving) {
+			this.#close(file);
+			return;
+		}
 		this.#leaving.add(file);
-		const left = this.#syncs.syncFile(file).finally(() => {
+		void this.#syncs.syncFile(file).finally(() => {
 			this.#leaving.delete(file);
 			this.#close(file);
 		});
-		if (this.#leaving.size > maxLeaving) await left;
 	}
 
 	/** Even that may take for ever. Nobody waits for it. */

@@ -167,17 +167,34 @@ async function findWritten(
 	return { writtenBytes: common === 0 ? 0 : bytes.lastIndexOf(newline, common - 1) + 1, offset: from };
 }
 
-/** Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. */
+/**
+ * Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. All
+ * lines before it are in `found`, too: others may write the very same line.
+ */
 function endOfLastLine(found: Buffer, bytes: Buffer): number {
 	let end = found.length;
 	for (let tried = 0; tried < maxLinesTried && end > 0; tried++) {
 		// The very last one may be half a line.
 		const from = end < 2 ? 0 : found.lastIndexOf(newline, end - 2) + 1;
 		const behind = endOfOnly(found.subarray(from, end), bytes);
-		if (behind > 0) return behind;
+		if (behind > 0 && hasLines(found, bytes.subarray(0, behind))) return behind;
 		end = from;
 	}
 	return 0;
+}
+
+/** Whether all lines of `bytes` are in `found`, in their order. The last one may be half a line. */
+function hasLines(found: Buffer, bytes: Buffer): boolean {
+	let at = 0;
+	for (let from = 0; from < bytes.length; ) {
+		const line = bytes.subarray(from, bytes.indexOf(newline, from) + 1 || bytes.length);
+		at = found.indexOf(line, at);
+		while (at > 0 && found[at - 1] !== newline) at = found.indexOf(line, at + 1);
+		if (at === -1) return false;
+		at += line.length;
+		from += line.length;
+	}
+	return true;
 }
 
 /** Where a line ends in `bytes`; 0 where it is not in it, or more than once. */

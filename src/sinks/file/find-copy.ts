@@ -3,8 +3,9 @@
  * (`copytruncate`), or compresses it at once and removes it.
  *
  * Only what is there as a whole is found, behind the bytes that the file ended with, in a file with a name such as they get,
- * written since the append was tried. What can't be found is written again: better twice than never. Reads only, and only
- * so much.
+ * written since the append was tried. Where the file was empty before, nothing but the bytes themselves tells a copy from an
+ * older file that ends in the same lines: such a one counts only if it was made since. What can't be found is written again:
+ * better twice than never. Reads only, and only so much.
  */
 
 import { constants, createReadStream } from "node:fs";
@@ -37,7 +38,8 @@ export interface Tried {
 
 /** Whether a copy of the file at `path` has all the bytes behind what the file was before. */
 export async function isInCopy(path: string, before: FileState, bytes: Buffer, tried: Tried): Promise<boolean> {
-	const copies = await youngCopies(path, tried);
+	const oldestMs = before.sizeBytes === 0 ? tried.atMs - clockSlackMs : 0;
+	const copies = (await youngCopies(path, tried)).filter(({ madeAtMs }) => madeAtMs === 0 || madeAtMs >= oldestMs);
 	for (const copy of copies.filter((each) => !each.isPacked).slice(0, maxPlain)) {
 		if (await hasBytes(copy, before, bytes, tried.paths).catch(() => false)) return true;
 	}
@@ -52,6 +54,8 @@ interface Copy {
 	readonly isPacked: boolean;
 	readonly sizeBytes: number;
 	readonly changedAtMs: number;
+	/** 0 where the file system does not tell. */
+	readonly madeAtMs: number;
 }
 
 /** The youngest first. */
@@ -65,7 +69,7 @@ async function youngCopies(path: string, { atMs, outputs, paths }: Tried): Promi
 		// logrotate gives a compressed one the time at which the file was last written before.
 		const changedAtMs = isPacked ? Math.max(stats.mtimeMs, stats.ctimeMs) : stats.mtimeMs;
 		if (changedAtMs < atMs - clockSlackMs) continue;
-		copies.push({ path: candidate, isPacked, sizeBytes: stats.size, changedAtMs });
+		copies.push({ path: candidate, isPacked, sizeBytes: stats.size, changedAtMs, madeAtMs: stats.birthtimeMs });
 	}
 	return copies.toSorted((one, other) => other.changedAtMs - one.changedAtMs);
 }
@@ -124,5 +128,7 @@ async function hasPackedBytes(copy: Placed, before: FileState, bytes: Buffer, pa
 	});
 	const end = Buffer.concat(kept);
 	const isSame = crc32(end.subarray(0, sizeBytes - from)) === tail;
-	return isSame && end.subarray(sizeBytes - from).includes(bytes);
+	const at = end.subarray(sizeBytes - from).indexOf(bytes);
+	// It is always made since, also of an older file.
+	return isSame && (sizeBytes === 0 ? at === 0 : at !== -1);
 }

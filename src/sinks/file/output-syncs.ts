@@ -13,6 +13,7 @@ import { rewriteChunks, rewriteEnd, type WrittenChunk } from "./rewrite-chunks.t
 import { type Patience, type SlowCalls, threads } from "./slow-calls.ts";
 import { syncClosed } from "./sync-closed.ts";
 import { syncNames } from "./sync-names.ts";
+import { Turns } from "./turns.ts";
 import { TailBudget, type TailChunk, UnsyncedTail } from "./unsynced-tail.ts";
 
 /** Bytes that a sync did not bring to the disk. */
@@ -48,13 +49,18 @@ export class LostBytesError extends Error {
 	}
 }
 
-/** Syncs at a time: each takes one of the few threads that all calls share. */
+/**
+ * Syncs at a time, of all files, and again of single ones: each takes one of the few threads that all calls share. A hundred
+ * files may be renamed, or come back from `parked/`, at once, and a disk that does not answer must not get all threads.
+ */
 const syncsAtOnce = threads < 8 ? 1 : 2;
 
 export class OutputSyncs {
 	readonly #calls: SlowCalls;
 	readonly #options: OutputSyncsOptions;
 	readonly #budget: TailBudget;
+	/** Of syncs of single files, and of what is written again. */
+	readonly #turns = new Turns(syncsAtOnce);
 	/** By device and inode. */
 	readonly #tails = new Map<string, UnsyncedTail>();
 	/** Folders in which the names of new files are not known to be on disk; with the sync that is under way for all of them. */
@@ -112,9 +118,9 @@ export class OutputSyncs {
 		return false;
 	}
 
-	/** Brings everything to the disk, or what went to the given paths. Returns whether nobody has to wait any more. Never rejects. */
-	async sync(paths?: ReadonlySet<string>): Promise<boolean> {
-		const waiting = [...this.#tails.values()].filter(({ path }) => paths?.has(path) ?? true);
+	/** Brings everything to the disk. Returns whether nobody has to wait any more. Never rejects. */
+	async sync(): Promise<boolean> {
+		const waiting = [...this.#tails.values()];
 		let isSafe = true;
 		const worker = async (): Promise<void> => {
 			for (let tail = waiting.pop(); tail !== undefined; tail = waiting.pop()) {
@@ -125,10 +131,18 @@ export class OutputSyncs {
 		return isSafe;
 	}
 
+	/** As {@link sync}, for what went to one path. */
+	async syncPath(path: string): Promise<boolean> {
+		const waiting = [...this.#tails.values()].filter((tail) => tail.path === path);
+		let isSafe = true;
+		for (const tail of waiting) isSafe = (await this.#turns.take(() => this.#syncAfterOthers(tail))) && isSafe;
+		return isSafe;
+	}
+
 	/** Brings to the disk what went to a file that is no longer at its path. */
 	async syncFile(file: OutputFile): Promise<void> {
 		const tail = this.#tails.get(keyOf(file.path, file.state));
-		if (tail !== undefined) await this.#syncAfterOthers(tail);
+		if (tail !== undefined) await this.#turns.take(() => this.#syncAfterOthers(tail));
 	}
 
 	/** Bytes of a file as `chunks` tell of them: from memory, or from the file where they are still what they were. */
@@ -148,7 +162,11 @@ export class OutputSyncs {
 	}
 
 	/** Writes bytes again at their place, and brings them to the disk. @throws what the file system says */
-	async rewrite(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
+	rewrite(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
+		return this.#turns.take(() => this.#rewrite(path, file, chunks));
+	}
+
+	async #rewrite(path: string, file: FileIdentity, chunks: readonly WrittenChunk[]): Promise<void> {
 		const { patience, paths } = this.#options;
 		await this.#calls.within(path, patience, () => rewriteChunks(path, file, chunks, paths));
 	}
@@ -180,7 +198,7 @@ export class OutputSyncs {
 				const { patience, paths } = this.#options;
 				await this.#calls.within(tail.path, patience, () => rewriteEnd(tail.path, tail, paths));
 			}
-			if (tail.isSuspect) await this.rewrite(tail.path, tail, await this.readBack(tail.path, chunks));
+			if (tail.isSuspect) await this.#rewrite(tail.path, tail, await this.readBack(tail.path, chunks));
 			else await this.#calls.within(tail.path, this.#options.patience, () => syncTail(tail, this.#options.paths));
 			for (const folder of foldersAbove(tail.path)) await this.#syncFolder(folder);
 		} catch (error) {

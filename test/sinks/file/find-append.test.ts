@@ -101,6 +101,19 @@ test("lines of others alone count nothing", async () => {
 	expect((await findAppend(path, before, ours)).writtenBytes).toBe(3);
 });
 
+// All that came before that line in the batch was taken for written, and lost.
+test("a line of others that is one of ours as well does not count for those before it", async () => {
+	appendFileSync(path, "theirs\nsecond of ours\n");
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(0);
+	appendFileSync(path, "third of ours\n");
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(0);
+});
+
+test("an append of which a record was damaged since goes on behind its last line", async () => {
+	appendFileSync(path, "first of ours\ndamaged since\nsecond of ours\n");
+	expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.indexOf("third"));
+});
+
 test("a file that was truncated before the append has it at its beginning", async () => {
 	writeFileSync(path, ours);
 	expect((await findAppend(path, before, ours)).writtenBytes).toBe(ours.length);
@@ -287,6 +300,20 @@ describe("in a copy, as logrotate makes them", () => {
 		copyFileSync(path, `${path}.1`);
 		truncateSync(path, 0);
 		expect((await findAppend(path, tried, ours)).writtenBytes).toBe(ours.length);
+	});
+
+	// The line was lost where a logman died before it wrote it.
+	test("lines that the file before it ended with do not count for a new, empty one", async () => {
+		writeFileSync(path, "started\ntick\n");
+		await new Promise((resolve) => setTimeout(resolve, 250));
+		appendFileSync(path, "tick\n");
+		renameSync(path, `${path}.1`);
+		writeFileSync(path, "");
+		tried = { ...(await stateNow()), atMs: Date.now() };
+		expect((await findAppend(path, tried, Buffer.from("tick\n"))).writtenBytes).toBe(0);
+		writeFileSync(`${path}.1.gz`, gzipSync(readFileSync(`${path}.1`)));
+		rmSync(`${path}.1`);
+		expect((await findAppend(path, tried, Buffer.from("tick\n"))).writtenBytes).toBe(0);
 	});
 
 	test("half an append, one behind other lines, one of long ago and one of another output do not count", async () => {
