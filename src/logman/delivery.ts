@@ -12,8 +12,8 @@
  * (`return-home.ts`).
  *
  * Where even the spool's own disk takes nothing, the batch is held up. Where its rest goes is decided anew with each try:
- * to the output, unless something is parked for it, else beside it. Meanwhile parked lines may be brought back, and then
- * the rest follows them. That holds by these rules:
+ * to the output, unless something is parked for it or it has failed a short while ago, else beside it. Meanwhile parked
+ * lines may be brought back, and then the rest follows them. That holds by these rules:
  *
  * - Nothing is written that is not announced: the newest checkpoint names the file, and what it was before.
  * - While a batch is held up, its announcement is exact: since then nobody has written anything of it. So a parked file
@@ -30,6 +30,7 @@ import type { OutputState } from "../spool/checkpoint.ts";
 import type { Batch } from "./batch.ts";
 import { dropLine } from "./drop-line.ts";
 import type { ParkedOutput } from "./parked-outputs.ts";
+import { Retry } from "./retry.ts";
 import { isWritten, leadWith, nextLine, type Shipment, shipmentTo, tellsOfDrops } from "./shipment.ts";
 import type { Doubt, Standing } from "./standing.ts";
 
@@ -44,6 +45,8 @@ export class Delivery {
 	#shipments: Shipment[] = [];
 	/** Outputs of the batch, those that have all their lines as well. */
 	#others: ReadonlySet<string> = new Set();
+	/** When the outputs of the batch that failed are tried again, by path; also while they are not parked. */
+	readonly #retries = new Map<string, Retry>();
 	#isPending = false;
 	#isHeldUp = false;
 
@@ -91,6 +94,7 @@ export class Delivery {
 			throw held.obstacle;
 		}
 		this.#shipments = [];
+		this.#retries.clear();
 		this.#isPending = false;
 		this.#standing.noteDelivered();
 	}
@@ -150,8 +154,13 @@ export class Delivery {
 		return isWritten(shipment) ? undefined : (state ?? this.#parkedState(shipment));
 	}
 
-	/** `undefined`: the output fails, or is refused. */
+	/** `undefined`: the output fails, or did a short while ago, or is refused. */
 	async #outputState(shipment: Shipment): Promise<OutputState | undefined> {
+		if (this.#retries.get(shipment.path)?.isDue(performance.now()) === false) {
+			// There may be room beside it now.
+			this.#setAside(shipment);
+			return undefined;
+		}
 		try {
 			const file = await this.#outputs.file(shipment.path);
 			if (file.endsInLine) await this.#breakLine(shipment);
@@ -240,6 +249,8 @@ export class Delivery {
 		shipment.isInDoubt = false;
 		try {
 			const { writtenBytes, path: found, offset } = await this.#standing.countWritten(state, rest, this.#others);
+			// It answers again.
+			this.#retries.delete(path);
 			shipment.writtenBytes += writtenBytes;
 			// In a copy of the file it is the business of whoever made that.
 			if (state.target !== path || offset === undefined) return;
@@ -271,13 +282,22 @@ export class Delivery {
 		shipment.writtenBytes = shipment.bytes.length;
 	}
 
-	/** `undefined` where there is no room for that. */
+	/** After growing pauses the output is tried again. `undefined` where there is no room beside it. */
 	#park(shipment: Shipment, error: unknown): ParkedOutput | undefined {
-		this.#standing.reportUnwritable(shipment.path, error, nextLine(shipment));
+		const { path } = shipment;
+		this.#standing.reportUnwritable(path, error, nextLine(shipment));
+		// One that was parked in vain goes on with its pauses.
+		const retry = this.#standing.parked.get(path)?.retry ?? this.#retries.get(path) ?? new Retry();
+		retry.postpone(performance.now());
+		this.#retries.set(path, retry);
+		return this.#setAside(shipment);
+	}
+
+	/** `undefined` where there is no room for that. */
+	#setAside(shipment: Shipment): ParkedOutput | undefined {
+		const { path } = shipment;
 		try {
-			const parked = this.#standing.parked.park(shipment.path);
-			parked.retry.postpone(performance.now());
-			return parked;
+			return this.#standing.parked.park(path, this.#retries.get(path));
 		} catch (problem) {
 			shipment.obstacle = asError(problem);
 			return undefined;

@@ -101,8 +101,13 @@ export class ParkedOutputs {
 		return total <= this.#maxBytes;
 	}
 
-	/** From now on the lines of `path` wait. Blocks: the names are on disk on return. @throws what the spool's own disk says */
-	park(path: string): ParkedOutput {
+	/**
+	 * From now on the lines of `path` wait. Blocks: the names are on disk on return.
+	 *
+	 * @param retry When it is tried again, for one that failed before.
+	 * @throws what the spool's own disk says
+	 */
+	park(path: string, retry: Retry = new Retry()): ParkedOutput {
 		const known = this.#outputs.get(path);
 		if (known !== undefined) return known;
 		const file = parkedFile(this.#folder, path);
@@ -118,7 +123,7 @@ export class ParkedOutputs {
 			}
 			throw error;
 		}
-		return this.#add(path, 0, 0);
+		return this.#add(path, retry);
 	}
 
 	#make(file: string, path: string): void {
@@ -193,13 +198,18 @@ export class ParkedOutputs {
 		// Lines are appended to it: it must be a file of ours, and no other's by a link.
 		closeSync(openOwnedFile("parked.open", file, "missing"));
 		// A shorter one is younger than the checkpoint, and nothing of it is brought back.
-		this.#add(path, sizeBytes, broughtBack <= sizeBytes ? broughtBack : 0).dropped = dropped;
+		Object.assign(this.#add(path, new Retry()), {
+			sizeBytes,
+			broughtBack: broughtBack <= sizeBytes ? broughtBack : 0,
+			dropped,
+		});
 	}
 
-	#add(path: string, sizeBytes: number, broughtBack: number): ParkedOutput {
+	#add(path: string, retry: Retry): ParkedOutput {
 		const file = parkedFile(this.#folder, path);
-		const nothing = { dropped: undefined, arriving: undefined, looking: undefined, hasTriedOwed: false };
-		const output: ParkedOutput = { path, file, retry: new Retry(), sizeBytes, broughtBack, ...nothing };
+		const atFirst = { sizeBytes: 0, broughtBack: 0, dropped: undefined, hasTriedOwed: false };
+		const nothing = { arriving: undefined, looking: undefined, ...atFirst };
+		const output: ParkedOutput = { path, file, retry, ...nothing };
 		this.#outputs.set(path, output);
 		return output;
 	}

@@ -22,6 +22,8 @@ const limitMs = 300_000;
 const isLong = process.env["PYLOG_FAULTS"] === "long";
 /** Longer than a logman waits for an output. */
 const patienceMs = 5000;
+/** Long enough to tell a few tries from many. */
+const heldUpMs = 6000;
 /** Steps between two at which a logman is killed: each of them where time is no matter. */
 const stride = isLong ? 1 : 7;
 
@@ -108,13 +110,26 @@ class Scene {
 		});
 	}
 
-	/** Waits until nothing was written for so long though more waits. */
-	async untilHeldUp({ forMs = 1000 } = {}): Promise<void> {
+	control(): ControlFile {
 		const control = ControlFile.open(this.disks.outside("spool", "pylog"));
 		onTestFinished(() => control.close());
+		return control;
+	}
+
+	/** How often the logman has reported an error: all with these words. */
+	reportsOf(what: string): number {
+		const reports = textOf(this.paths.errorLog).split("\n= report ");
+		const counts = reports.filter((text) => text.includes(what)).map((text) => /= count (\d+)/.exec(text)?.[1] ?? 0);
+		return counts.reduce((sum: number, count) => sum + Number(count), 0);
+	}
+
+	/** Waits until nothing was written for so long though more waits. @param isFilled What is given back meanwhile makes no room. */
+	async untilHeldUp({ forMs = 1000, isFilled = true } = {}): Promise<void> {
+		const control = this.control();
 		let before = -1;
 		let sinceMs = performance.now();
-		await this.untilWhileFull(() => {
+		await until(() => {
+			if (isFilled) this.disks.fill("spool");
 			const written = control.load("written");
 			if (written !== before || written === control.load("nextNumber")) sinceMs = performance.now();
 			before = written;
@@ -203,6 +218,33 @@ describe.skipIf(refusal !== undefined)("a batch that finds room nowhere", () => 
 			expect(await scene.check(logman)).toBe(600);
 		},
 		limitMs,
+	);
+
+	test.for([0, 8192])(
+		"is tried after growing pauses at an output that opens and takes nothing (%i bytes are free on the spool's disk)",
+		{ timeout: limitMs },
+		async (freeBytes) => {
+			const scene = await Scene.open(1);
+			const { disks } = scene;
+			const logman = await scene.logman();
+			const control = scene.control();
+			await scene.log(50);
+			await scene.untilAllThere();
+			disks.fill("logs");
+			const startMs = performance.now();
+			await scene.logAndFill(logman, 50, freeBytes);
+			await scene.untilHeldUp({ forMs: heldUpMs, isFilled: freeBytes === 0 });
+			const heldUpS = (performance.now() - startMs) / 1000;
+			// Beside an output whose pause is long, the spool's disk is tried all the time.
+			disks.free("spool");
+			await until(() => control.load("written") === control.load("nextNumber"));
+			disks.free("logs");
+			expect(await scene.check(logman)).toBe(100);
+			const tries = scene.reportsOf("write lines to their file");
+			console.info(`${tries} tries in ${heldUpS.toFixed(1)} s`);
+			// After 0.25, 0.5, 1, 2, 4, 8, and then each 10 s.
+			expect(tries).toBeLessThanOrEqual(8 + heldUpS / 10);
+		},
 	);
 
 	test(
