@@ -24,9 +24,16 @@ export async function runCommandLine(words: readonly string[]): Promise<ExitCode
 	} catch (error) {
 		// Commander has said what was wrong.
 		if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-		notice(error instanceof Error ? error.message : String(error));
+		notice(`${error instanceof Error ? error.message : String(error)}${remedyFor(error)}`);
 		return exitCodeOf(error);
 	}
+}
+
+/** For what another user's cache directory answers a command that only looks at it. */
+function remedyFor(error: unknown): string {
+	const isOurs = error instanceof PylogError && error.code !== "PYLOG_SYSTEM_CALL";
+	if (isOurs || !(error instanceof Error) || !/\bEACCES\b/.test(error.message)) return "";
+	return "\n(run it as the user whom the cache directory belongs to, or name another one with --cache-dir)";
 }
 
 function exitCodeOf(error: unknown): ExitCode {

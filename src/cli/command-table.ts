@@ -27,7 +27,7 @@ export const commandTable: readonly CommandSpec[] = [
 		about: [
 			"Runs until SIGTERM or SIGINT; then it writes all that was logged before and leaves. A second signal makes it leave at once: what is not written yet stays in the spool.",
 		],
-		flags: ["detach", "wait", "root", "sync", "syncInterval", "idleExit", ...common],
+		flags: ["detach", "wait", "root", "sync", "syncInterval", "idleExit", "maxParkedBytes", ...common],
 		examples: [
 			["pylog start", "in the foreground, as under a service manager"],
 			["pylog start --detach", "in the background"],

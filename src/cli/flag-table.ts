@@ -16,6 +16,7 @@ export interface Flags {
 	readonly sync?: "interval" | "batch" | "never";
 	readonly syncInterval?: number;
 	readonly idleExit?: number;
+	readonly maxParkedBytes?: number;
 	/** Seconds. */
 	readonly timeout?: number;
 	readonly to?: string;
@@ -40,6 +41,7 @@ export interface FlagSpec {
 }
 
 const maxIntervalMs = 3_600_000;
+const minParkedBytes = 1_048_576;
 const maxTimeoutSeconds = 86_400;
 const syncModes: readonly string[] = ["interval", "batch", "never"];
 const levels: readonly string[] = [...levelNames, "warn"];
@@ -80,6 +82,13 @@ export const flagTable: Readonly<Record<keyof Flags, FlagSpec>> = {
 		help: "leave after so many milliseconds without any process that logs and with nothing to write",
 		takes: `a whole number from 0 to ${maxIntervalMs}`,
 		parse: wholeNumber(0, maxIntervalMs),
+	},
+	maxParkedBytes: {
+		value: "BYTES",
+		help: "disk that lines may take which wait for files that can't be written; what finds no room is dropped and counted",
+		takes: `a whole number, ${minParkedBytes} or more`,
+		parse: wholeNumber(minParkedBytes, Number.MAX_SAFE_INTEGER),
+		default: 1_073_741_824,
 	},
 	timeout: {
 		value: "SECONDS",

@@ -53,13 +53,14 @@ async function startDetached(cacheDir: string, flags: Flags): Promise<void> {
 
 function processOptions(
 	cacheDir: string,
-	{ root, sync, syncInterval, idleExit }: Flags,
+	{ root, sync, syncInterval, idleExit, maxParkedBytes }: Flags,
 ): Parameters<typeof startLogman>[0] & object {
 	return {
 		cacheDir,
 		...(root === undefined ? {} : { roots: root }),
 		...(sync === undefined ? {} : { sync }),
 		...(syncInterval === undefined ? {} : { syncIntervalMs: syncInterval }),
+		...(maxParkedBytes === undefined ? {} : { maxParkedBytes }),
 		...(idleExit === undefined ? {} : { idleExitMs: idleExit }),
 	};
 }

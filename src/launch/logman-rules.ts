@@ -10,6 +10,7 @@ export const syncModes = ["interval", "batch", "never"] as const;
 export type SyncMode = (typeof syncModes)[number];
 
 const maxMs = 3_600_000;
+const minParkedBytes = 1024 * 1024;
 
 export const cacheDirRule: OptionRule<string> = directoryPath;
 export const syncRule: OptionRule<SyncMode> = choice(syncModes);
@@ -24,6 +25,7 @@ export const rootsRule: OptionRule<readonly string[]> = rule(
 	),
 	"a list of one or more directories that exist",
 );
+export const maxParkedRule: OptionRule<number> = wholeNumber(minParkedBytes, Number.MAX_SAFE_INTEGER, "bytes");
 export const idleExitRule: OptionRule<number> = wholeNumber(0, maxMs, "milliseconds");
 
 /** A root that is missing would send every line to quarantine: that is told at once. */

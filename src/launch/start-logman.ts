@@ -19,7 +19,15 @@ import { OptionProblems } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 import { isLeaseHeld, leaseHeld, type LeaseHolder, leaseHolder } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
-import { cacheDirRule, idleExitRule, rootsRule, syncIntervalRule, type SyncMode, syncRule } from "./logman-rules.ts";
+import {
+	cacheDirRule,
+	idleExitRule,
+	maxParkedRule,
+	rootsRule,
+	syncIntervalRule,
+	type SyncMode,
+	syncRule,
+} from "./logman-rules.ts";
 
 /** What the new process is told, as JSON in its arguments. */
 export interface LogmanProcessOptions extends StartLogmanOptions {
@@ -32,6 +40,8 @@ export interface StartLogmanOptions {
 	readonly cacheDir?: string | undefined;
 	/** Leave after so many milliseconds without producers and with an empty queue. @default never */
 	readonly idleExitMs?: number | undefined;
+	/** Bytes that lines may take that wait for outputs which can't be written. At least 1,048,576. @default 1073741824 (1 GiB) */
+	readonly maxParkedBytes?: number | undefined;
 	/** Write only to files below these directories; lines for others go to `quarantine/`. @default any file */
 	readonly roots?: readonly string[] | undefined;
 	/** When files are brought to the disk. `flush()` always is at once. @default "interval" */
@@ -43,6 +53,7 @@ export interface StartLogmanOptions {
 const rules = {
 	cacheDir: cacheDirRule,
 	idleExitMs: idleExitRule,
+	maxParkedBytes: maxParkedRule,
 	roots: rootsRule,
 	sync: syncRule,
 	syncIntervalMs: syncIntervalRule,

@@ -80,7 +80,7 @@ function noLogman({ cacheDir }: SharedProducer): PylogError {
 function isParked(output: string, waitingBytes: number, errorLog: string): PylogError {
 	return new PylogError(
 		"PYLOG_OUTPUT_PARKED",
-		`${output} can't be written; ${waitingBytes} bytes of lines wait for it, nothing is lost. See ${errorLog}.`,
+		`${output} can't be written; ${waitingBytes} bytes of lines wait until it can be. See ${errorLog}.`,
 		{ details: { output, waitingBytes, errorLog } },
 	);
 }

@@ -4,13 +4,14 @@ import * as v from "valibot";
 import {
 	cacheDirRule,
 	idleExitRule,
+	maxParkedRule,
 	rootsRule,
 	syncIntervalRule,
 	type SyncMode,
 	syncRule,
 } from "../launch/logman-rules.ts";
 import { OptionProblems } from "../shared/option-problems.ts";
-import { rule, wholeNumber, yesOrNo } from "../shared/option-rule.ts";
+import { rule, yesOrNo } from "../shared/option-rule.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
 
 const defaultMaxParkedBytes: number = 1024 * 1024 * 1024;
@@ -58,7 +59,6 @@ export interface ResolvedLogmanOptions {
 	readonly onStuck: () => void;
 }
 
-const minParkedBytes = 1024 * 1024;
 const callback = rule(
 	v.custom<() => void>((value) => typeof value === "function"),
 	"a function",
@@ -72,7 +72,7 @@ const rules = {
 	syncIntervalMs: syncIntervalRule,
 	idleExitMs: idleExitRule,
 	wait: yesOrNo,
-	maxParkedBytes: wholeNumber(minParkedBytes, Number.MAX_SAFE_INTEGER),
+	maxParkedBytes: maxParkedRule,
 	onReady: callback,
 	onStuck: callback,
 };

@@ -165,15 +165,22 @@ export class LogmanRun {
 		if (nowMs - this.#placeAtMs < placeIntervalMs) return;
 		this.#placeAtMs = nowMs;
 		const { cacheDir, lease } = this.#control.paths;
-		if (this.#lease.keep(lease)) return;
-		throw new PylogError(
-			"PYLOG_SPOOL_GONE",
-			`The cache directory ${cacheDir} was removed or moved; its logman leaves.`,
-		);
+		if (!this.#lease.keep(lease)) throw isGone(cacheDir, "removed or moved");
+	}
+
+	/**
+	 * A spool whose files were removed and made anew has numbers and counters of its own. What is read there through the old
+	 * control file would be written, and written again by the next logman; nobody who waits for it would ever be told.
+	 *
+	 * @throws PylogError PYLOG_SPOOL_GONE
+	 */
+	#refuseReplaced(): void {
+		if (this.#control.isReplaced) throw isGone(this.#control.paths.cacheDir, "emptied, and is used anew");
 	}
 
 	/** One round. Returns whether more may wait. */
 	async #cycle(): Promise<boolean> {
+		this.#refuseReplaced();
 		const nowMs = performance.now();
 		if (nowMs < this.#nextAttemptMs && !this.#delivery.isHeldUp) return false;
 		try {
@@ -186,6 +193,7 @@ export class LogmanRun {
 			this.#lookAfterProducers(hasMore);
 			return hasMore;
 		} catch (error) {
+			if (error instanceof PylogError && error.code === "PYLOG_SPOOL_GONE") throw error;
 			// The spool's own disk takes nothing, or something unforeseen: nothing is lost, the same is tried again.
 			this.#errors.report({ what: "deliver a batch; it is tried again", error });
 			this.#nextAttemptMs = nowMs + 250;
@@ -216,6 +224,8 @@ export class LogmanRun {
 		const { records, unusable } = this.#batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
+			// Behind the reading: what was read before the files were replaced is of the old ones.
+			this.#refuseReplaced();
 			if (unusable.length > 0) this.#refusals.setAside(unusable);
 			await this.#delivery.deliver(this.#batch);
 		}
@@ -332,4 +342,8 @@ export class LogmanRun {
 		const untilAttempt = this.#nextAttemptMs > nowMs ? this.#nextAttemptMs - nowMs : inboxIntervalMs;
 		return Math.max(1, Math.min(inboxIntervalMs, untilSync, untilReturn, untilAttempt));
 	}
+}
+
+function isGone(cacheDir: string, what: string): PylogError {
+	return new PylogError("PYLOG_SPOOL_GONE", `The cache directory ${cacheDir} was ${what}; its logman leaves.`);
 }

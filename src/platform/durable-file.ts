@@ -23,9 +23,10 @@ import {
 	write,
 	writeSync,
 } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { systemCode } from "../shared/errors.ts";
+import { makeFolderChain, makeFolderChainSoon } from "./folder-chain.ts";
 import { announce, isObserved, type StepName } from "./step.ts";
 
 /** Writes all the bytes, at a position or where the descriptor stands. */
@@ -99,7 +100,7 @@ export function createSoon(name: StepName, path: string, flags: number, mode: nu
 /** Makes a folder and those above it, and resolves to the first one made. Does not block. */
 export async function makeFoldersSoon(name: StepName, path: string, mode: number): Promise<string | undefined> {
 	if (isObserved()) announce({ name, call: "makeFolder", path });
-	return mkdir(path, { recursive: true, mode });
+	return makeFolderChainSoon(path, mode);
 }
 
 /** Brings the names in a folder to the disk: which files it has. */
@@ -149,7 +150,9 @@ export function removeTree(name: StepName, path: string): void {
 /** Makes a folder, and with `recursive` those above it. Returns the first one made, where there was one to make. */
 export function makeFolder(name: StepName, path: string, mode: number, recursive = false): string | undefined {
 	if (isObserved()) announce({ name, call: "makeFolder", path });
-	return mkdirSync(path, { recursive, mode });
+	if (recursive) return makeFolderChain(path, mode);
+	mkdirSync(path, mode);
+	return path;
 }
 
 /** Brings the names of new folders to the disk, from the first one made down to `path`. */

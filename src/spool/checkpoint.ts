@@ -229,5 +229,8 @@ class SlotPair {
 
 function reserveSlots(fd: number, path: string, slotBytes: number): void {
 	if (reserve("checkpoint.reserve", fd, slotBytes * 2)) return;
-	throw new PylogError("PYLOG_SPOOL_FULL", `The disk has no room for the checkpoint ${path} (${slotBytes * 2} bytes).`);
+	throw new PylogError(
+		"PYLOG_SPOOL_FULL",
+		`The disk has no room for the checkpoint ${path} (${slotBytes * 2} bytes). Make room, or set cacheDir to another disk.`,
+	);
 }

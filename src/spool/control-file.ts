@@ -12,7 +12,7 @@ import { flockRelease, flockTry } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
 import { bootId, networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
-import { ensureOwnedDirectory, openOwnedFile } from "../platform/owned-files.ts";
+import { ensureOwnedDirectory, openOwnedFile, openPlainFile } from "../platform/owned-files.ts";
 import { refusePlantedLinks } from "../platform/planted-links.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { announceStore } from "../platform/step.ts";
@@ -110,6 +110,21 @@ export class ControlFile {
 	/** Whether the file is still the one of its cache directory: nobody removed that, or moved it. One system call. */
 	get isInPlace(): boolean {
 		return lstatSync(this.paths.control, { throwIfNoEntry: false })?.ino === this.#inode;
+	}
+
+	/**
+	 * Whether another control file is in its place, ready for use: the spool was emptied or removed, and is made anew. One
+	 * that is just missing is not replaced: who has this one mapped goes on with it. One system call, usually.
+	 */
+	get isReplaced(): boolean {
+		if (this.isInPlace) return false;
+		const fd = openPlainFile(this.paths.control);
+		if (fd === undefined) return false;
+		try {
+			return fstatSync(fd).ino !== this.#inode && isReady(fd);
+		} finally {
+			closeSync(fd);
+		}
 	}
 
 	/** A shared word, by its name in `controlWords`, within what it can mean. */

@@ -66,7 +66,10 @@ export function renewControl(fd: number, paths: SpoolPaths): void {
 /** Makes sure that a store into any byte of the file finds a block. @throws PylogError PYLOG_SPOOL_FULL */
 export function reserveWhole(fd: number, paths: SpoolPaths): void {
 	if (reserve("control.reserve", fd, controlBytes)) return;
-	throw new PylogError("PYLOG_SPOOL_FULL", `No space for the control file ${paths.control} (${controlBytes} bytes).`);
+	throw new PylogError(
+		"PYLOG_SPOOL_FULL",
+		`The disk has no room for the control file ${paths.control} (${controlBytes} bytes). Make room, or set cacheDir to another disk.`,
+	);
 }
 
 /** What a logman needs to make room on a full disk has to be there before producers fill it. */

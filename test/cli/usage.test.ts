@@ -48,6 +48,7 @@ test.each([
 	{ words: ["status", "--cache-dir", ""], says: "It takes the path of a directory." },
 	{ words: ["start", "--sync", "often"], says: "It takes interval, batch, never." },
 	{ words: ["start", "--sync-interval", "0"], says: "It takes a whole number from 1 to 3600000." },
+	{ words: ["start", "--max-parked-bytes", "10"], says: "It takes a whole number, 1048576 or more." },
 	{ words: ["start", "--idle-exit", "1.5"], says: "It takes a whole number from 0 to 3600000." },
 	{ words: ["stop", "--timeout", "soon"], says: "It takes a number above 0, at most 86400." },
 	{ words: ["drain", "--timeout", "0"], says: "It takes a number above 0, at most 86400." },

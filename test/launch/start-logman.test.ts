@@ -156,3 +156,14 @@ test("nobody who waits for a stop waits for longer than he wants", async () => {
 	await stopLogman(cacheDir, AbortSignal.timeout(50));
 	expect(logmanPid(cacheDir)).toBe(logman.pid);
 });
+
+test("a logman of its own process can be told how much may wait in parked/", async () => {
+	const { said } = await start({ maxParkedBytes: 1_048_576 });
+	expect(said.pid).toBe(logmanPid(cacheDir));
+	const { said: refused } = await start({ maxParkedBytes: 10 });
+	expect(refused.message).toContain('"maxParkedBytes" got 10; it takes a whole number of bytes, 1048576 or more');
+});
+
+test("a cache directory that is no text is refused by its name", async () => {
+	await expect(stopLogman({ cacheDir } as unknown as string)).rejects.toMatchObject({ code: "PYLOG_OPTION_INVALID" });
+});
