@@ -130,6 +130,8 @@ export class ChainReader {
 			if (kind === recordKinds.log) this.#decode(segment, length, reference);
 			else if (kind !== recordKinds.end || !this.#follow(segment, at, length)) this.#offset += length;
 		}
+		// Where bytes were lost in front of the limit, records from behind it have moved there.
+		if (this.#isBehindLimit(this.#peeked)) this.#peeked = undefined;
 		return this.#peeked;
 	}
 
@@ -155,6 +157,10 @@ export class ChainReader {
 		const until = this.#until;
 		if (until === undefined) return false;
 		return this.#index > until.index || (this.#index === until.index && this.#offset >= until.offset);
+	}
+
+	#isBehindLimit({ sequence }: LogRecord): boolean {
+		return this.#until !== undefined && ((sequence - this.#until.sequence) | 0) > 0;
 	}
 
 	#openSegment(): SegmentReader | undefined {

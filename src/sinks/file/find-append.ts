@@ -168,8 +168,8 @@ async function findWritten(
 }
 
 /**
- * Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. All
- * lines before it are in `found`, too: others may write the very same line.
+ * Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. Most
+ * lines before it are in `found`, too: others may write the very same line, and damage may have changed a few of ours.
  */
 function endOfLastLine(found: Buffer, bytes: Buffer): number {
 	let end = found.length;
@@ -177,24 +177,31 @@ function endOfLastLine(found: Buffer, bytes: Buffer): number {
 		// The very last one may be half a line.
 		const from = end < 2 ? 0 : found.lastIndexOf(newline, end - 2) + 1;
 		const behind = endOfOnly(found.subarray(from, end), bytes);
-		if (behind > 0 && hasLines(found, bytes.subarray(0, behind))) return behind;
+		if (behind > 0 && hasMostLines(found, bytes.subarray(0, behind))) return behind;
 		end = from;
 	}
 	return 0;
 }
 
-/** Whether all lines of `bytes` are in `found`, in their order. The last one may be half a line. */
-function hasLines(found: Buffer, bytes: Buffer): boolean {
-	let at = 0;
-	for (let from = 0; from < bytes.length; ) {
+/** Whether more than half of the lines of `bytes` are in `found`, in their order. The last one may be half a line. */
+function hasMostLines(found: Buffer, bytes: Buffer): boolean {
+	let [lines, common, behind] = [0, 0, 0];
+	for (let from = 0; from < bytes.length; lines++) {
 		const line = bytes.subarray(from, bytes.indexOf(newline, from) + 1 || bytes.length);
-		at = found.indexOf(line, at);
-		while (at > 0 && found[at - 1] !== newline) at = found.indexOf(line, at + 1);
-		if (at === -1) return false;
-		at += line.length;
+		const at = indexOfLine(found, line, behind);
+		if (at !== -1) {
+			common += 1;
+			behind = at + line.length;
+		}
 		from += line.length;
 	}
-	return true;
+	return common * 2 > lines;
+}
+
+function indexOfLine(found: Buffer, line: Buffer, from: number): number {
+	let at = found.indexOf(line, from);
+	while (at > 0 && found[at - 1] !== newline) at = found.indexOf(line, at + 1);
+	return at;
 }
 
 /** Where a line ends in `bytes`; 0 where it is not in it, or more than once. */
