@@ -28,30 +28,14 @@ export function findSegment(
 	nonce: number | undefined,
 ): FoundSegment | undefined {
 	const producer = producerOf(directory);
-	let best: (FoundSegment & { readonly path: string }) | undefined;
+	let best: FoundSegment | undefined;
 	for (const { path, place } of placesOf(directory, lane)) {
 		const header = SegmentReader.headerOf(path);
 		if (header === undefined || header.lane !== lane || header.index < lowestIndex) continue;
 		if (header.producer !== producer || (nonce !== undefined && header.nonce !== nonce)) continue;
-		if (best !== undefined && header.index > best.index) continue;
-		// One of them is a copy that somebody put there, and may be damaged.
-		const isBetter = best?.index !== header.index || endOfRecords(path, header) > endOfRecords(best.path, header);
-		if (isBetter) best = { place, index: header.index, path };
+		if (best === undefined || header.index < best.index) best = { place, index: header.index };
 	}
 	return best;
-}
-
-/** Where the records of a segment end, or the first damage begins. */
-function endOfRecords(path: string, header: SegmentHeader): number {
-	const segment = SegmentReader.open(path, header);
-	if (segment === undefined) return 0;
-	try {
-		let at = segmentHeaderBytes;
-		for (let length = 0; (length = segment.recordAt(at)) !== 0; ) at += length;
-		return at;
-	} finally {
-		segment.close();
-	}
 }
 
 /**
