@@ -12,7 +12,7 @@ import type { ChainPosition } from "./checkpoint.ts";
 import type { LogRecord } from "./log-record.ts";
 import { producerOf, segmentFile } from "./paths.ts";
 import { recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
-import { segmentHeaderBytes } from "./segment-header.ts";
+import { laneNonce, segmentHeaderBytes } from "./segment-header.ts";
 import { findByRecords, findNonce, findSegment, type FoundSegment } from "./segment-lookup.ts";
 import { type SegmentIdentity, SegmentReader } from "./segment-reader.ts";
 
@@ -194,7 +194,7 @@ export class ChainReader {
 		if (this.#nonce === undefined && !this.#isFinal) return undefined;
 		const state = SegmentReader.headerState(path);
 		if (state === "missing" || state === "valid" || (state === "empty" && this.#nonce === undefined)) return undefined;
-		const nonce = this.#nonce ?? findNonce(this.directory);
+		const nonce = this.#nonce ?? findNonce(this.directory, this.lane);
 		const segment = SegmentReader.openDamaged(path, { ...this.#identity, nonce: nonce ?? 0 });
 		if (segment === undefined) return undefined;
 		this.#tell(segment, 0, nonce === undefined ? undefined : segmentHeaderBytes);
@@ -352,7 +352,7 @@ export class ChainReader {
 	/** The lowest segment from an index on, by the headers; where that one has none of these, by its records. */
 	#findFrom(lowest: number): FoundSegment | undefined {
 		const found = findSegment(this.directory, this.lane, lowest, this.#nonce);
-		const nonce = this.#nonce ?? findNonce(this.directory);
+		const nonce = this.#nonce ?? findNonce(this.directory, this.lane);
 		if (!this.#isFinal || found?.index === lowest || nonce === undefined) return found;
 		const last = Math.min((found?.index ?? lowest + 1) - 1, lowest + maxLostLinks);
 		return findByRecords(this.directory, { ...this.#identity, index: lowest, nonce }, last) ?? found;
@@ -368,7 +368,8 @@ export class ChainReader {
 		const place = `${index}:lost`;
 		if (this.#told.has(place)) return;
 		this.#told.add(place);
-		const isThere = header !== undefined && header.nonce === nonce ? "another segment" : "nothing of this producer";
+		const own = header === undefined ? undefined : laneNonce(laneNonce(header.nonce, header.lane), lane);
+		const isThere = own !== undefined && own === nonce ? "another segment" : "nothing of this producer";
 		const what = `segment ${index} of a lane should be in ${path}, where ${isThere} is`;
 		this.#onDamage({ path, offset: 0, bytes: SegmentReader.headOf(path), what });
 	}

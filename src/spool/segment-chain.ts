@@ -14,7 +14,7 @@ import { slotWords } from "./control-layout.ts";
 import { segmentFile } from "./paths.ts";
 import { segmentTailBytes } from "./record-codec.ts";
 import { Segment } from "./segment.ts";
-import { segmentHeaderBytes } from "./segment-header.ts";
+import { laneNonce, segmentHeaderBytes } from "./segment-header.ts";
 import { askAgainMs, type SpoolRoom } from "./spool-room.ts";
 
 /** Small, so that a short command pays little. */
@@ -110,7 +110,7 @@ export class SegmentChain {
 		// Until it is linked and current, it may be begun again: a call that ends in between has changed nothing.
 		this.#prepared = segment;
 		const { producer, nonce } = this.#owner;
-		segment.begin({ producer, nonce, lane: this.lane, index: this.#index + 1 });
+		segment.begin({ producer, nonce: laneNonce(nonce, this.lane), lane: this.lane, index: this.#index + 1 });
 		return segment;
 	}
 

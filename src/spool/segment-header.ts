@@ -25,7 +25,7 @@ export const segmentHeader = {
 
 export interface SegmentHeader {
 	readonly producer: number;
-	/** Random for each producer: tells apart producers that got the same number in different lives of a spool. */
+	/** What {@link laneNonce} gives: tells apart lanes, and producers that got the same number in different lives of a spool. */
 	readonly nonce: number;
 	readonly lane: Lane;
 	/** 1, 2, 3 … within its lane. */
@@ -60,6 +60,14 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
 		index: bytes.readUInt32LE(segmentHeader.index),
 		sizeBytes: bytes.readUInt32LE(segmentHeader.sizeBytes),
 	};
+}
+
+/**
+ * The nonce of a lane, from the random one of its producer, or the other way round. Lanes differ in it, so that no record of
+ * one is valid in the other.
+ */
+export function laneNonce(nonce: number, lane: Lane): number {
+	return (nonce ^ (laneIndex[lane] * 0x5bd1e995)) >>> 0;
 }
 
 /** Seed of the checksums of a segment's records. */

@@ -6,7 +6,7 @@
 import type { Lane } from "../shared/lane.ts";
 import { segmentFiles } from "./numbering.ts";
 import { producerOf, segmentFile } from "./paths.ts";
-import { type SegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
+import { laneNonce, type SegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
 type KnownSegment = Omit<SegmentHeader, "sizeBytes">;
@@ -28,14 +28,30 @@ export function findSegment(
 	nonce: number | undefined,
 ): FoundSegment | undefined {
 	const producer = producerOf(directory);
-	let best: FoundSegment | undefined;
+	let best: (FoundSegment & { readonly path: string }) | undefined;
 	for (const { path, place } of placesOf(directory, lane)) {
 		const header = SegmentReader.headerOf(path);
 		if (header === undefined || header.lane !== lane || header.index < lowestIndex) continue;
 		if (header.producer !== producer || (nonce !== undefined && header.nonce !== nonce)) continue;
-		if (best === undefined || header.index < best.index) best = { place, index: header.index };
+		if (best !== undefined && header.index > best.index) continue;
+		// One of them is a copy that somebody put there, and may be damaged.
+		const isBetter = best?.index !== header.index || endOfRecords(path, header) > endOfRecords(best.path, header);
+		if (isBetter) best = { place, index: header.index, path };
 	}
 	return best;
+}
+
+/** Where the records of a segment end, or the first damage begins. */
+function endOfRecords(path: string, header: SegmentHeader): number {
+	const segment = SegmentReader.open(path, header);
+	if (segment === undefined) return 0;
+	try {
+		let at = segmentHeaderBytes;
+		for (let length = 0; (length = segment.recordAt(at)) !== 0; ) at += length;
+		return at;
+	} finally {
+		segment.close();
+	}
 }
 
 /**
@@ -72,12 +88,15 @@ function* placesOf(directory: string, lane: Lane): Generator<{ readonly path: st
 	}
 }
 
-/** The nonce of the producer a folder belongs to, from any header that is whole and its own. */
-export function findNonce(directory: string): number | undefined {
+/** The nonce of a lane of the producer a folder belongs to, from any header that is whole and its own. */
+export function findNonce(directory: string, lane: Lane): number | undefined {
 	const producer = producerOf(directory);
+	let others: number | undefined;
 	for (const path of segmentFiles(directory)) {
 		const header = SegmentReader.headerOf(path);
-		if (header?.producer === producer) return header.nonce;
+		if (header?.producer !== producer) continue;
+		if (header.lane === lane) return header.nonce;
+		others = laneNonce(laneNonce(header.nonce, header.lane), lane);
 	}
-	return undefined;
+	return others;
 }

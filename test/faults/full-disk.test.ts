@@ -287,7 +287,7 @@ describe.skipIf(refusal !== undefined)("a full disk", () => {
 	test(
 		"a disk that is filled and freed again and again, in the middle of everything the spool is for",
 		async () => {
-			const scene = await Scene.open();
+			const scene = await Scene.open({ logs: "size=1g" });
 			const { disks } = scene;
 			const onFull = [policies["drop-new"], policies["block"], "drop-lowest"] as FullPolicyOption[];
 			// Many files, for a checkpoint that has to grow; one of them can't be written, so lines are parked.

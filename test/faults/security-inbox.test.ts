@@ -24,6 +24,7 @@ import { LogQueue } from "../../src/logger/log-queue.ts";
 import { ControlFile } from "../../src/spool/control-file.ts";
 import { Inbox } from "../../src/spool/inbox.ts";
 import { type SpoolPaths, spoolPaths } from "../../src/spool/paths.ts";
+import { Quarantine } from "../../src/spool/quarantine.ts";
 import { fixturePath, startFixture } from "../fixture-process.ts";
 import { LineWriter } from "../line-writer.ts";
 import { cacheDirectory, drain, linesOf, until } from "../running-logman.ts";
@@ -61,10 +62,9 @@ function message(msg: string): string {
 	return JSON.stringify({ msg, logTo: output });
 }
 
+/** Of what is kept; one that is being written at this moment is not told yet. */
 function reasons(): string[] {
-	return readdirSync(paths.quarantine)
-		.filter((name) => name.endsWith(".reason.json"))
-		.map((name) => (JSON.parse(readFileSync(join(paths.quarantine, name), "utf8")) as { reason: string }).reason);
+	return new Quarantine(paths.quarantine).list().flatMap(({ reason }) => reason ?? []);
 }
 
 test(

@@ -10,6 +10,7 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
 import { isInCopy, rotatedNames } from "./find-copy.ts";
+import { endOfLastCommonLine } from "./last-common-line.ts";
 import { type FileIdentity, type FileState, maxMoves, MovedError, readRange, tailBefore } from "./output-file.ts";
 import { anyPath, type OutputPaths } from "./output-paths.ts";
 import { isBeingPacked, UnsettledError } from "./packing.ts";
@@ -24,8 +25,6 @@ export interface FoundAppend {
 }
 
 const newline = 0x0a;
-/** So many lines from the end are looked for when an append is not to be found as a whole. */
-const maxLinesTried = 64;
 
 interface FoundFile {
 	readonly path: string;
@@ -161,58 +160,10 @@ async function findWritten(
 	const atEnd = longestOverlap(found, bytes);
 	if (atEnd > 0) return { writtenBytes: atEnd, offset: from + found.length - atEnd };
 	// Where a record was damaged since, the bytes lack its line: they go on behind the last line that both have.
-	const behindLast = isSame ? endOfLastLine(found, bytes) : 0;
+	const behindLast = isSame ? endOfLastCommonLine(found, bytes) : 0;
 	if (behindLast > 0) return { writtenBytes: behindLast, offset: from };
 	// A half with theirs behind it: its whole lines count, and the line that is cut short is written again.
 	return { writtenBytes: common === 0 ? 0 : bytes.lastIndexOf(newline, common - 1) + 1, offset: from };
-}
-
-/**
- * Where the last line of `found` that is in `bytes` as well, and once only, ends there; 0 where none of its last lines is. Most
- * lines before it are in `found`, too: others may write the very same line, and damage may have changed a few of ours.
- */
-function endOfLastLine(found: Buffer, bytes: Buffer): number {
-	let end = found.length;
-	for (let tried = 0; tried < maxLinesTried && end > 0; tried++) {
-		// The very last one may be half a line.
-		const from = end < 2 ? 0 : found.lastIndexOf(newline, end - 2) + 1;
-		const behind = endOfOnly(found.subarray(from, end), bytes);
-		if (behind > 0 && hasMostLines(found, bytes.subarray(0, behind))) return behind;
-		end = from;
-	}
-	return 0;
-}
-
-/** Whether more than half of the lines of `bytes` are in `found`, in their order. The last one may be half a line. */
-function hasMostLines(found: Buffer, bytes: Buffer): boolean {
-	let [lines, common, behind] = [0, 0, 0];
-	for (let from = 0; from < bytes.length; lines++) {
-		const line = bytes.subarray(from, bytes.indexOf(newline, from) + 1 || bytes.length);
-		const at = indexOfLine(found, line, behind);
-		if (at !== -1) {
-			common += 1;
-			behind = at + line.length;
-		}
-		from += line.length;
-	}
-	return common * 2 > lines;
-}
-
-function indexOfLine(found: Buffer, line: Buffer, from: number): number {
-	let at = found.indexOf(line, from);
-	while (at > 0 && found[at - 1] !== newline) at = found.indexOf(line, at + 1);
-	return at;
-}
-
-/** Where a line ends in `bytes`; 0 where it is not in it, or more than once. */
-function endOfOnly(line: Buffer, bytes: Buffer): number {
-	let behind = 0;
-	for (let at = bytes.indexOf(line); at !== -1; at = bytes.indexOf(line, at + 1)) {
-		if (at > 0 && bytes[at - 1] !== newline) continue;
-		if (behind > 0) return 0;
-		behind = at + line.length;
-	}
-	return behind;
 }
 
 function countCommon(one: Buffer, other: Buffer): number {
