@@ -117,8 +117,8 @@ export class Damages implements SpoolReaderEvents {
 	/** A control file that nobody could use. */
 	onReplacedControl(path: string, problem: string): void {
 		this.#errors.report({
-			what: "use the control file; it is in quarantine/, and there is a new one",
-			error: new PylogError("PYLOG_SPOOL_DAMAGED", `The control file ${path} was damaged: ${problem}.`),
+			what: "use the control file; there is a new one, which knows only what records and the checkpoint tell",
+			error: new PylogError("PYLOG_SPOOL_DAMAGED", `The control file ${path} was ${problem}.`),
 		});
 	}
 

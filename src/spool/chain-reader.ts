@@ -354,7 +354,7 @@ export class ChainReader {
 		const found = findSegment(this.directory, this.lane, lowest, this.#nonce);
 		const nonce = this.#nonce ?? findNonce(this.directory, this.lane);
 		if (!this.#isFinal || found?.index === lowest || nonce === undefined) return found;
-		const last = Math.min((found?.index ?? lowest + 1) - 1, lowest + maxLostLinks);
+		const last = Math.min((found?.index ?? Number.POSITIVE_INFINITY) - 1, lowest + maxLostLinks);
 		return findByRecords(this.directory, { ...this.#identity, index: lowest, nonce }, last) ?? found;
 	}
 

@@ -31,10 +31,11 @@ import {
 	slotsStartByte,
 	slotWords,
 } from "./control-layout.ts";
+import { readCheckpoint } from "./checkpoint.ts";
 import { controlHeaderBytes, findControlProblem } from "./control-header.ts";
 import { renewControl, reserveWhole } from "./control-renewal.ts";
 import { isLeaseHeld } from "./lease.ts";
-import { livingProducers } from "./numbering.ts";
+import { livingProducers, producerNumbers } from "./numbering.ts";
 import { otherVersion } from "./other-version.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -50,7 +51,7 @@ export class ControlFile {
 	readonly mapping: Mapping;
 	/** Wakes the logman. */
 	readonly doorbell: Doorbell;
-	/** What was wrong with the file that this opening put into quarantine. */
+	/** What was wrong with the file before, where this opening made another one. */
 	readonly replaced: string | undefined;
 	/** The word never goes back, unless somebody else writes it. */
 	#mostSlotsUsed = 0;
@@ -93,9 +94,9 @@ export class ControlFile {
 				if (!isReady(fd)) {
 					waitForMaker(fd, paths);
 					if (wasReplaced(fd, paths.control)) continue;
-					const problem = prepare(fd, paths);
-					replaced = problem ?? replaced;
-					if (problem !== undefined) continue;
+					const { problem, isAside } = prepare(fd, paths);
+					replaced ??= problem;
+					if (isAside) continue;
 				}
 				// Also one that has been there: a copy of a spool may have holes, and a store into one can end the process.
 				reserveWhole(fd, paths);
@@ -341,8 +342,8 @@ function wasReplaced(fd: number, path: string): boolean {
 	return lstatSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino;
 }
 
-/** Makes the open, locked control file ready to be mapped. Returns why, when it was moved aside and must be opened again. */
-function prepare(fd: number, paths: SpoolPaths): string | undefined {
+/** Makes the open, locked control file ready to be mapped. Tells of one that was unusable; moved aside, it must be opened again. */
+function prepare(fd: number, paths: SpoolPaths): { readonly problem: string | undefined; readonly isAside: boolean } {
 	const header = Buffer.alloc(controlHeaderBytes);
 	readSync(fd, header, 0, header.length, 0);
 	const sizeBytes = fstatSync(fd).size;
@@ -350,19 +351,27 @@ function prepare(fd: number, paths: SpoolPaths): string | undefined {
 	const isUnfinished = sizeBytes <= controlBytes && isBegun(header);
 	const problem = isUnfinished ? undefined : findControlProblem(header, sizeBytes);
 	if (problem?.version !== undefined) throw otherVersion(problem.version);
-	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return undefined;
+	const ready = { problem: undefined, isAside: false };
+	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return ready;
 	const users = usersOf(paths);
 	if (users !== undefined) {
 		// Nobody outlives a boot. Where /proc is hidden from some processes, they know the boot by another name.
-		if (!isUnfinished && problem === undefined) return undefined;
+		if (!isUnfinished && problem === undefined) return ready;
 		throw damagedInUse(paths, problem?.what ?? "it was emptied or removed", users);
 	}
 	if (problem !== undefined) {
 		setAside(paths, problem.what);
-		return problem.what;
+		return { problem: `damaged: ${problem.what}; it is in quarantine/`, isAside: true };
 	}
+	// What has its version, but no magic, was left by a maker that died.
+	const isGone = header.readUInt32LE(controlHeader.version) === 0 && isUsed(paths);
 	renewControl(fd, paths);
-	return undefined;
+	return { problem: isGone ? "gone or emptied" : undefined, isAside: false };
+}
+
+/** Whether the spool has had a control file: nothing is logged or written without one. */
+function isUsed(paths: SpoolPaths): boolean {
+	return producerNumbers(paths).length > 0 || readCheckpoint(paths.checkpoint) !== undefined;
 }
 
 /** Whether none of the magic is there, or a part of it from its start. */

@@ -60,7 +60,8 @@ function endOfRecords(path: string, header: SegmentHeader): number {
  */
 export function findByRecords(directory: string, identity: KnownSegment, lastIndex: number): FoundSegment | undefined {
 	const damaged = [...placesOf(directory, identity.lane)].filter(
-		({ path }) => SegmentReader.headerOf(path) === undefined,
+		// One that was made ahead and never begun is blank.
+		({ path }) => SegmentReader.headerOf(path) === undefined && !SegmentReader.isBlank(path),
 	);
 	for (let { index } = identity; index <= lastIndex; index++) {
 		const found = damaged.find(({ path }) => hasRecords(path, { ...identity, index }));

@@ -24,6 +24,8 @@ export type SegmentIdentity = Omit<SegmentHeader, "nonce" | "sizeBytes"> & { rea
  */
 export const maxSearchBytes: number = 64 * 1024 * 1024;
 
+const blank = Buffer.alloc(chunkBytes);
+
 export class SegmentReader {
 	readonly path: string;
 	readonly header: SegmentHeader;
@@ -87,6 +89,21 @@ export class SegmentReader {
 			descriptor.read(bytes, 0);
 			if (decodeSegmentHeader(bytes) !== undefined) return "valid";
 			return bytes.every((byte) => byte === 0) ? "empty" : "damaged";
+		} finally {
+			descriptor.close();
+		}
+	}
+
+	/** Whether all bytes of a file are zero. */
+	static isBlank(path: string): boolean {
+		const descriptor = SegmentDescriptor.open(path);
+		if (descriptor === undefined) return true;
+		try {
+			const bytes = Buffer.alloc(chunkBytes);
+			for (let at = 0, length = 0; (length = descriptor.read(bytes, at)) > 0; at += length) {
+				if (!bytes.subarray(0, length).equals(blank.subarray(0, length))) return false;
+			}
+			return true;
 		} finally {
 			descriptor.close();
 		}
