@@ -6,15 +6,14 @@
  * without the lock: whoever is stopped while it holds that stops nobody else.
  */
 
-import { closeSync, fstatSync, lstatSync, readSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync } from "node:fs";
 import { syncNewFolders } from "../platform/durable-file.ts";
-import { flockRelease, flockTry } from "../platform/libc.ts";
+import { flockRelease } from "../platform/libc.ts";
 import { Doorbell } from "../platform/doorbell.ts";
-import { bootId, networkFileSystem } from "../platform/machine.ts";
+import { networkFileSystem } from "../platform/machine.ts";
 import { Mapping } from "../platform/mapping.ts";
 import { ensureOwnedDirectory, openOwnedFile, openPlainFile } from "../platform/owned-files.ts";
 import { refusePlantedLinks } from "../platform/planted-links.ts";
-import { RunningTime } from "../platform/running-time.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type Lane, laneIndex } from "../shared/lane.ts";
@@ -22,8 +21,6 @@ import { type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import {
 	clampWord,
 	controlBytes,
-	controlHeader,
-	controlMagic,
 	controlWords,
 	slotBytes,
 	slotCount,
@@ -31,18 +28,11 @@ import {
 	slotsStartByte,
 	slotWords,
 } from "./control-layout.ts";
-import { readCheckpoint } from "./checkpoint.ts";
-import { controlHeaderBytes, findControlProblem } from "./control-header.ts";
-import { renewControl, reserveWhole } from "./control-renewal.ts";
+import { isReady, prepareControl, waitForMaker, wasReplaced } from "./control-preparation.ts";
+import { reserveWhole } from "./control-renewal.ts";
 import { isLeaseHeld } from "./lease.ts";
-import { livingProducers, producerNumbers } from "./numbering.ts";
-import { otherVersion } from "./other-version.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
-import { Quarantine } from "./quarantine.ts";
 
-/** How long another process may take to make the file: it reads all that waits in the spool for that. */
-const makingMs = 15_000;
-const makingPollMs = 1;
 /** Storing into all slots takes less than one; a logman that is stopped in the middle of it takes for ever. */
 const longestTellingMs = 100;
 
@@ -94,7 +84,7 @@ export class ControlFile {
 				if (!isReady(fd)) {
 					waitForMaker(fd, paths);
 					if (wasReplaced(fd, paths.control)) continue;
-					const { problem, isAside } = prepare(fd, paths);
+					const { problem, isAside } = prepareControl(fd, paths);
 					replaced ??= problem;
 					if (isAside) continue;
 				}
@@ -298,109 +288,5 @@ function refuseNetwork(cacheDir: string): void {
 		"PYLOG_SPOOL_NETWORK",
 		`Pylog's cacheDir ${cacheDir} is on ${network}, where mapped memory is not coherent. Choose a local disk.`,
 		{ details: { cacheDir, network } },
-	);
-}
-
-/**
- * Whether the file needs nothing but to be mapped. Looked at twice: in a file that is being renewed, one look may find old
- * bytes and new ones. Its magic is gone by then, until all others are written.
- */
-function isReady(fd: number): boolean {
-	for (let look = 1; look <= 2; look++) {
-		const header = Buffer.alloc(controlHeaderBytes);
-		readSync(fd, header, 0, header.length, 0);
-		const problem = findControlProblem(header, fstatSync(fd).size);
-		if (problem?.version !== undefined) throw otherVersion(problem.version);
-		if (problem !== undefined || !isOfThisBoot(header)) return false;
-	}
-	return true;
-}
-
-/** Locks the file. @throws PylogError PYLOG_SPOOL_UNUSABLE when another process has not made it in time. */
-function waitForMaker(fd: number, { control }: SpoolPaths): void {
-	const time = new RunningTime(makingPollMs * 100);
-	const sleeper = new Int32Array(new SharedArrayBuffer(4));
-	while (!flockTry(fd, "exclusive")) {
-		if (time.nowMs() > makingMs) {
-			throw new PylogError(
-				"PYLOG_SPOOL_UNUSABLE",
-				`Another process has been making ${control} for ${makingMs / 1000} s: it may be stopped (SIGSTOP, a debugger). ` +
-					"Continue or end it.",
-				{ details: { path: control } },
-			);
-		}
-		Atomics.wait(sleeper, 0, 0, makingPollMs);
-	}
-}
-
-function isOfThisBoot(header: Buffer): boolean {
-	return header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
-}
-
-/** Whether the file was moved aside by whoever held the lock before. */
-function wasReplaced(fd: number, path: string): boolean {
-	return lstatSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino;
-}
-
-/** Makes the open, locked control file ready to be mapped. Tells of one that was unusable; moved aside, it must be opened again. */
-function prepare(fd: number, paths: SpoolPaths): { readonly problem: string | undefined; readonly isAside: boolean } {
-	const header = Buffer.alloc(controlHeaderBytes);
-	readSync(fd, header, 0, header.length, 0);
-	const sizeBytes = fstatSync(fd).size;
-	// The magic is written last: without it, the file is new, or whoever made it died.
-	const isUnfinished = sizeBytes <= controlBytes && isBegun(header);
-	const problem = isUnfinished ? undefined : findControlProblem(header, sizeBytes);
-	if (problem?.version !== undefined) throw otherVersion(problem.version);
-	const ready = { problem: undefined, isAside: false };
-	if (!isUnfinished && problem === undefined && isOfThisBoot(header)) return ready;
-	const users = usersOf(paths);
-	if (users !== undefined) {
-		// Nobody outlives a boot. Where /proc is hidden from some processes, they know the boot by another name.
-		if (!isUnfinished && problem === undefined) return ready;
-		throw damagedInUse(paths, problem?.what ?? "it was emptied or removed", users);
-	}
-	if (problem !== undefined) {
-		setAside(paths, problem.what);
-		return { problem: `damaged: ${problem.what}; it is in quarantine/`, isAside: true };
-	}
-	// What has its version, but no magic, was left by a maker that died.
-	const isGone = header.readUInt32LE(controlHeader.version) === 0 && isUsed(paths);
-	renewControl(fd, paths);
-	return { problem: isGone ? "gone or emptied" : undefined, isAside: false };
-}
-
-/** Whether the spool has had a control file: nothing is logged or written without one. */
-function isUsed(paths: SpoolPaths): boolean {
-	return producerNumbers(paths).length > 0 || readCheckpoint(paths.checkpoint) !== undefined;
-}
-
-/** Whether none of the magic is there, or a part of it from its start. */
-function isBegun(header: Buffer): boolean {
-	const magic = header.toString("latin1", controlHeader.magic, controlHeader.magic + controlMagic.length);
-	const written = magic.replace(/\0+$/, "");
-	return written.length < controlMagic.length && controlMagic.startsWith(written);
-}
-
-/** Keeps a damaged control file in quarantine; another one can be made then. */
-function setAside(paths: SpoolPaths, problem: string): void {
-	const outcome = new Quarantine(paths.quarantine).take(paths.control, `the control file is damaged: ${problem}`);
-	if (outcome.kind === "failed") throw outcome.error;
-}
-
-/** Who has the control file mapped at this moment, as text; `undefined` for nobody. */
-function usersOf(paths: SpoolPaths): string | undefined {
-	const living = livingProducers(paths);
-	const users = living.length > 0 ? [`producers ${living.join(", ")}`] : [];
-	if (isLeaseHeld(paths.lease)) users.push("the logman");
-	return users.length > 0 ? users.join(" and ") : undefined;
-}
-
-/** It can't be replaced then: those who have it mapped would go on in the old one, and nobody would read what they log. */
-function damagedInUse(paths: SpoolPaths, problem: string, users: string): PylogError {
-	return new PylogError(
-		"PYLOG_SPOOL_DAMAGED",
-		`The control file ${paths.control} is damaged (${problem}) and in use by ${users}. ` +
-			"End those processes; the next start repairs it.",
-		{ details: { path: paths.control, problem, users } },
 	);
 }

@@ -14,13 +14,14 @@ import { controlWords } from "./control-layout.ts";
 import { lookAtCheckpoint } from "./checkpoint-damage.ts";
 import { type ControlSnapshot, readControl } from "./control-snapshot.ts";
 import { checkLane } from "./lane-check.ts";
-import { producerNumbers } from "./numbering.ts";
+import { producerNumbers, segmentKib } from "./numbering.ts";
 import { findPlanted } from "./planted-paths.ts";
 import { aliveFile, producerDirectory, type SpoolPaths, spoolPaths } from "./paths.ts";
 import { Quarantine } from "./quarantine.ts";
 import { problemIdentity, type SpoolProblem } from "./spool-problem.ts";
 import { isFolder, listParked, type ParkedStatus, readNote } from "./spool-status.ts";
 import type { ImpossibleWord } from "./word-limits.ts";
+import { toleratedKib } from "./word-watch.ts";
 
 /** What `pylog verify --json` prints: keys are stable over minor versions. */
 export interface SpoolReport {
@@ -167,6 +168,7 @@ function checkProducers(
 	checkNumbering(paths, lastNumbers, problems);
 	if (control?.hasWrongSlotCount === true) problems.push(wrongSlotCount(paths));
 	problems.push(...(control?.impossibleWords ?? []).map((word) => impossibleWord(paths, word)));
+	if (control !== undefined && control.problem === undefined) checkReserved(paths, control, problems);
 	if (control?.problem === undefined) checkSlots(paths, control, new Set(numbers), problems);
 	return { producers: { living, dead: numbers.length - living }, segments, records };
 }
@@ -180,6 +182,12 @@ function wrongSlotCount({ control }: SpoolPaths): SpoolProblem {
 		meaning: "A producer there may be passed over in the middle of an append: its line comes late. Nothing is lost.",
 		remedy: "The next logman that starts mends it. Was the control file restored from a copy?",
 	};
+}
+
+function checkReserved(paths: SpoolPaths, control: ControlSnapshot, problems: SpoolProblem[]): void {
+	const [found, meant] = [control.word("reservedKib") | 0, segmentKib(paths)];
+	if (Math.abs(found - meant) < toleratedKib) return;
+	problems.push(impossibleWord(paths, { word: "reservedKib", found, limit: `segments take ${meant} KiB`, meant }));
 }
 
 function impossibleWord({ control }: SpoolPaths, { word, found, limit }: ImpossibleWord): SpoolProblem {

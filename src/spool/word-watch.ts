@@ -31,7 +31,7 @@ const maxNumbersPerSecond = 2 ** 26;
 /** The reserved space is counted anew when it has changed by so much, or is below zero. */
 const suspectKib = 128 * 1024;
 /** So much is on its way between a segment and its count, at most. */
-const toleratedKib = 64 * 1024;
+export const toleratedKib: number = 64 * 1024;
 
 export class WordWatch {
 	readonly #control: ControlFile;
