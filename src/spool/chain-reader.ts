@@ -12,14 +12,10 @@ import type { ChainPosition } from "./checkpoint.ts";
 import type { LogRecord } from "./log-record.ts";
 import { producerOf, segmentFile } from "./paths.ts";
 import { recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
+import { isMisplacedEnd, isMisplacedRecord } from "./misplaced-records.ts";
 import { laneNonce, segmentHeaderBytes } from "./segment-header.ts";
 import { findByRecords, findNonce, findSegment, type FoundSegment } from "./segment-lookup.ts";
 import { type SegmentIdentity, SegmentReader } from "./segment-reader.ts";
-
-/** So many records are looked at behind one that leaves out others. */
-const maxLookAhead = 64;
-/** And so many stretches without a record are passed over in that. */
-const maxSearches = 2;
 
 /** So many segments in a row are looked for without a link or a header that leads to them. */
 const maxLostLinks = 8;
@@ -247,7 +243,7 @@ export class ChainReader {
 			return;
 		}
 		if (((sequence - this.#sequence) | 0) > 1) {
-			if (this.#isMisplaced(segment, length, sequence)) {
+			if (isMisplacedRecord(segment, this.#offset + length, this.#sequence, sequence)) {
 				this.#tell(segment, this.#offset, this.#offset + length);
 				this.#offset += length;
 				return;
@@ -291,34 +287,11 @@ export class ChainReader {
 		};
 	}
 
-	/**
-	 * Whether a record that leaves out others is a copy which does not belong here: then those, or the record itself, follow
-	 * behind it. They would be taken for delivered.
-	 */
-	#isMisplaced(segment: SegmentReader, length: number, sequence: number): boolean {
-		let at = this.#offset + length;
-		let searches = 0;
-		for (let steps = 0; steps < maxLookAhead; steps++) {
-			const isRecord = segment.recordAt(at) !== 0;
-			// Behind a copy there is what is left of the record that it lies on.
-			if (!isRecord) searches += 1;
-			const next = isRecord ? at : searches <= maxSearches ? segment.search(at) : undefined;
-			if (next === undefined) return false;
-			const header = segment.inChunk(next);
-			if (segment.chunk[header + recordHeader.kind] === recordKinds.log) {
-				const follows = segment.words[(header + recordHeader.sequence) >>> 2] as number;
-				if (((follows - this.#sequence) | 0) > 0 && ((follows - sequence) | 0) <= 0) return true;
-			}
-			at = next + segment.lengthAt(next);
-		}
-		return false;
-	}
-
 	/** Goes on in the segment that an end record names; `false` when it is not the one that must follow. */
 	#follow(segment: SegmentReader, at: number, length: number): boolean {
 		const place = segment.chunk.readUInt32LE(at + recordHeader.definition);
 		const index = segment.chunk.readUInt32LE(at + recordHeader.callSite);
-		if (index !== this.#index + 1) {
+		if (index !== this.#index + 1 || isMisplacedEnd(segment, this.#offset + length, this.#sequence)) {
 			this.#tell(segment, this.#offset, this.#offset + length);
 			return false;
 		}
