@@ -23,8 +23,6 @@ export type HeadWriter = (record: LogRecord, out: LineBuffer) => void;
 
 /** A stretch of a head without a queue number, ready to be copied. */
 interface Image {
-	readonly level: number;
-	readonly callSite: string;
 	readonly bytes: Buffer;
 	/** The same, with zeros behind it to the next word. */
 	readonly words: Int32Array;
@@ -34,21 +32,28 @@ interface Image {
 	/** The time that stands there. */
 	timeMs: number;
 	utcOffsetMinutes: number;
+	/** When its second began. */
+	secondMs: number;
 }
 
 const maxImages = 4096;
 const maxImageBytes = 512;
 const maxLevel = 255;
-/** How many images there are in all stretches; those of an earlier generation count no more. */
-const kept = { images: 0, generation: 0 };
+const zero = 0x30;
+/** In the text of a time. */
+const millisecondsAt = 20;
+/** Times below it are printed as they are, in any time zone. */
+const plainTimesMs = 253_000_000_000_000;
+/** How many images there are, and in which stretches. */
+const kept = { images: 0, stretches: new Set<Stretch>() };
 
 export function compileHead(pieces: readonly HeadPiece[]): HeadWriter {
-	const stretches: Stretch[] = [new Stretch()];
+	const parts: HeadPiece[][] = [[]];
 	for (const piece of pieces) {
-		if (piece.kind === "queue") stretches.push(new Stretch());
-		else stretches.at(-1)?.pieces.push(piece);
+		if (piece.kind === "queue") parts.push([]);
+		else parts.at(-1)?.push(piece);
 	}
-	const [first = new Stretch(), ...others] = stretches;
+	const [first, ...others] = parts.map((part) => new Stretch(part)) as [Stretch, ...Stretch[]];
 	if (others.length === 0) return (record, out) => first.write(record, out);
 	return (record, out) => {
 		first.write(record, out);
@@ -60,49 +65,52 @@ export function compileHead(pieces: readonly HeadPiece[]): HeadWriter {
 }
 
 class Stretch {
-	readonly pieces: HeadPiece[] = [];
+	readonly #pieces: readonly HeadPiece[];
+	readonly #usesCallSite: boolean;
+	/** By level, of all call sites where these do not count. */
+	readonly #byLevel: (Image | undefined)[] = [];
 	/** By call site, then by level. */
-	readonly #images = new Map<string, (Image | undefined)[]>();
-	#generation = 0;
-	#last: Image | undefined;
+	readonly #byCallSite = new Map<string, (Image | undefined)[]>();
+
+	constructor(pieces: readonly HeadPiece[]) {
+		this.#pieces = pieces;
+		this.#usesCallSite = pieces.some(({ kind }) => kind === "callSite");
+	}
 
 	write(record: LogRecord, out: LineBuffer): void {
-		let image = this.#last;
-		if (image === undefined || image.callSite !== record.callSite || image.level !== record.level) {
-			image = this.#find(record);
-			if (image === undefined) return writePieces(this.pieces, record, out);
-			this.#last = image;
-		}
+		const byLevel = this.#usesCallSite ? this.#byCallSite.get(record.callSite) : this.#byLevel;
+		const image = byLevel?.[record.level] ?? this.#make(record);
+		if (image === undefined) return writePieces(this.#pieces, record, out);
 		if (image.timeMs !== record.timeMs || image.utcOffsetMinutes !== record.utcOffsetMinutes) setTime(image, record);
 		out.writeWords(image.words, image.bytes.length);
 	}
 
-	/** `undefined` for what is not kept. */
-	#find(record: LogRecord): Image | undefined {
-		if (this.#generation !== kept.generation) {
-			this.#images.clear();
-			this.#generation = kept.generation;
-		}
-		return this.#images.get(record.callSite)?.[record.level] ?? this.#make(record);
+	forget(): void {
+		this.#byLevel.length = 0;
+		this.#byCallSite.clear();
 	}
 
+	/** `undefined` for what is not kept. */
 	#make(record: LogRecord): Image | undefined {
 		const { level, callSite } = record;
 		if (!Number.isInteger(level) || level < 0 || level > maxLevel) return undefined;
-		const image = makeImage(this.pieces, record);
+		const image = makeImage(this.#pieces, record);
 		if (image === undefined) return undefined;
-		if (kept.images >= maxImages) {
-			kept.images = 0;
-			kept.generation += 1;
-			this.#images.clear();
-			this.#generation = kept.generation;
-		}
+		makeRoom();
 		kept.images += 1;
-		const byLevel = this.#images.get(callSite) ?? [];
+		kept.stretches.add(this);
+		const byLevel = this.#usesCallSite ? (this.#byCallSite.get(callSite) ?? []) : this.#byLevel;
 		byLevel[level] = image;
-		this.#images.set(callSite, byLevel);
+		if (this.#usesCallSite) this.#byCallSite.set(callSite, byLevel);
 		return image;
 	}
+}
+
+function makeRoom(): void {
+	if (kept.images < maxImages) return;
+	for (const stretch of kept.stretches) stretch.forget();
+	kept.stretches.clear();
+	kept.images = 0;
 }
 
 function makeImage(pieces: readonly HeadPiece[], record: LogRecord): Image | undefined {
@@ -122,19 +130,35 @@ function makeImage(pieces: readonly HeadPiece[], record: LogRecord): Image | und
 	const words = new Int32Array(Math.ceil(length / 4));
 	const bytes = Buffer.from(words.buffer, 0, length);
 	Buffer.concat(parts).copy(bytes);
-	const { level, callSite, timeMs, utcOffsetMinutes } = record;
-	return { level, callSite, bytes, words, times, dates, timeMs, utcOffsetMinutes };
+	const { timeMs, utcOffsetMinutes } = record;
+	return { bytes, words, times, dates, timeMs, utcOffsetMinutes, secondMs: secondOf(timeMs) };
 }
 
 function setTime(image: Image, { timeMs, utcOffsetMinutes }: LogRecord): void {
-	const stamp = timestampBytes(timeMs, utcOffsetMinutes);
-	const { bytes } = image;
-	for (const at of image.times) {
-		for (let index = 0; index < stamp.length; index++) bytes[at + index] = stamp[index] as number;
+	const { bytes, secondMs } = image;
+	const isSameSecond = timeMs >= secondMs && timeMs < secondMs + 1000;
+	if (isSameSecond && utcOffsetMinutes === image.utcOffsetMinutes) {
+		for (const at of image.times) setMilliseconds(bytes, at + millisecondsAt, Math.trunc(timeMs) - secondMs);
+	} else {
+		for (const at of image.times) bytes.set(timestampBytes(timeMs, utcOffsetMinutes), at);
+		for (const at of image.dates) bytes.set(dateBytes(timeMs, utcOffsetMinutes), at);
+		image.secondMs = secondOf(timeMs);
 	}
-	for (const at of image.dates) bytes.set(dateBytes(timeMs, utcOffsetMinutes), at);
 	image.timeMs = timeMs;
 	image.utcOffsetMinutes = utcOffsetMinutes;
+}
+
+/** When the second of a time began; `Infinity` for one that is printed as another, or before 1970. */
+function secondOf(timeMs: number): number {
+	return timeMs >= 0 && timeMs < plainTimesMs ? Math.floor(timeMs / 1000) * 1000 : Number.POSITIVE_INFINITY;
+}
+
+function setMilliseconds(bytes: Buffer, at: number, milliseconds: number): void {
+	const tens = (milliseconds / 10) | 0;
+	const hundreds = (milliseconds / 100) | 0;
+	bytes[at] = zero + hundreds;
+	bytes[at + 1] = zero + tens - hundreds * 10;
+	bytes[at + 2] = zero + milliseconds - tens * 10;
 }
 
 function writePieces(pieces: readonly HeadPiece[], record: LogRecord, out: LineBuffer): void {

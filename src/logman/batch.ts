@@ -47,6 +47,7 @@ export class Batch {
 	/** Records whose output is refused. */
 	readonly unusable: RefusedRecord[] = [];
 	readonly #rule: OutputRule;
+	readonly #isInUse: (memory: ArrayBufferLike) => boolean;
 	readonly #spare: LineBuffer[] = [];
 	/** Where the records of a logger go, and how they are rendered: asked for once in a batch. */
 	readonly #routes = new Map<LoggerDefinition, Route>();
@@ -54,8 +55,10 @@ export class Batch {
 	#bytes = 0;
 	#records = 0;
 
-	constructor(rule: OutputRule) {
+	/** @param isInUse Whether somebody still reads the lines of a batch before: their memory is left to him then. */
+	constructor(rule: OutputRule, isInUse: (memory: ArrayBufferLike) => boolean = () => false) {
 		this.#rule = rule;
+		this.#isInUse = isInUse;
 	}
 
 	get records(): number {
@@ -86,6 +89,7 @@ export class Batch {
 	/** Empties the batch for the next one. */
 	clear(): void {
 		for (const { lines } of this.outputs.values()) {
+			if (this.#isInUse(lines.storage.buffer)) continue;
 			lines.clear();
 			if (this.#spare.length < maxSpareBuffers) this.#spare.push(lines);
 		}
