@@ -22,12 +22,11 @@ export interface EscapeStyle {
 }
 
 /** From here on words are worth their start. */
-const minWordRunBytes = 16;
+const minWordRunBytes = 8;
 /** How many bytes are looked at one by one, after one that was not plain, before words are tried again. */
 const characterRunBytes = 32;
 const replacement = Buffer.from("\ufffd", "utf8");
 const maxEscapeBytes = 6;
-const views = new WeakMap<Buffer, DataView>();
 const encoded = new LineBuffer({ initialBytes: 4096, maxKeptBytes: 64 * 1024 });
 const tab = 0x09;
 const newline = 0x0a;
@@ -85,12 +84,25 @@ export function indentedText(indent: string): EscapeStyle {
 	};
 }
 
-/** Appends `bytes[start, end)` in the given style. */
-export function writeEscaped(out: LineBuffer, bytes: Buffer, start: number, end: number, style: EscapeStyle): void {
+/** Bytes, and a view over them from the first one on. */
+export interface ByteSource {
+	readonly bytes: Buffer;
+	readonly view: DataView;
+}
+
+/** Appends the bytes of `source` from `start` to `end` in the given style. */
+export function writeEscaped(
+	out: LineBuffer,
+	source: ByteSource,
+	start: number,
+	end: number,
+	style: EscapeStyle,
+): void {
+	const { bytes } = source;
 	let at = start;
 	while (at < end) {
-		if (end - at >= minWordRunBytes) at = copyPlainWords(out, bytes, at, end, style);
-		at = writeCharacters(out, bytes, at, Math.min(end, at + characterRunBytes), end, style);
+		if (end - at >= minWordRunBytes) at = copyPlainWords(out, source.view, at, end, style);
+		if (at < end) at = writeCharacters(out, bytes, at, Math.min(end, at + characterRunBytes), end, style);
 	}
 }
 
@@ -100,14 +112,13 @@ export function writeEscaped(out: LineBuffer, bytes: Buffer, start: number, end:
  * Whether a word holds a byte below 0x20, above 0x7e or equal to a given one is asked of its four bytes at once ("haszero"
  * in Sean Anderson's Bit Twiddling Hacks). Measured at 0.45 ns a byte, against 1.1 ns for one byte at a time.
  */
-function copyPlainWords(out: LineBuffer, bytes: Buffer, start: number, end: number, style: EscapeStyle): number {
+function copyPlainWords(out: LineBuffer, source: DataView, start: number, end: number, style: EscapeStyle): number {
 	const { firstExcluded, secondExcluded } = style;
 	out.reserve(end - start);
-	const source = viewOf(bytes);
 	const target = out.view;
-	let { length } = out;
+	const shift = out.length - start;
 	let at = start;
-	for (; at + 8 <= end; at += 8) {
+	for (;;) {
 		const low = source.getInt32(at, true);
 		const high = source.getInt32(at + 4, true);
 		const lowFirst = low ^ firstExcluded;
@@ -124,11 +135,15 @@ function copyPlainWords(out: LineBuffer, bytes: Buffer, start: number, end: numb
 			((lowSecond - 0x01010101) & ~lowSecond) |
 			((highSecond - 0x01010101) & ~highSecond);
 		if ((special & 0x80808080) !== 0) break;
-		target.setInt32(length, low, true);
-		target.setInt32(length + 4, high, true);
-		length += 8;
+		target.setInt32(at + shift, low, true);
+		target.setInt32(at + 4 + shift, high, true);
+		at += 8;
+		if (at + 8 <= end) continue;
+		if (at === end) break;
+		// The last word lies over the one before it, whose bytes are the same once more.
+		at = end - 8;
 	}
-	out.length = length;
+	out.length = at + shift;
 	return at;
 }
 
@@ -174,18 +189,7 @@ function writeCharacters(
 export function writeEscapedText(out: LineBuffer, text: string, style: EscapeStyle): void {
 	encoded.clear();
 	encoded.writeText(text);
-	writeEscaped(out, encoded.storage, 0, encoded.length, style);
-}
-
-/** A `DataView` over the same bytes; made once for each buffer. */
-function viewOf(bytes: Buffer): DataView {
-	return views.get(bytes) ?? addView(bytes);
-}
-
-function addView(bytes: Buffer): DataView {
-	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-	views.set(bytes, view);
-	return view;
+	writeEscaped(out, { bytes: encoded.storage, view: encoded.view }, 0, encoded.length, style);
 }
 
 function excluding(first: number, second: number): { readonly firstExcluded: number; readonly secondExcluded: number } {

@@ -7,14 +7,13 @@
 
 import type { LoggerDefinition, LogRecord, recordFlags } from "../spool/log-record.ts";
 import { ByteCache } from "./byte-cache.ts";
-import { writeDecimal } from "./decimal.ts";
 import { parseErrorPart } from "./error-part.ts";
 import { jsonString, parsedJson, writeEscaped, writeEscapedText } from "./escape.ts";
 import { levelName } from "./level.ts";
 import { LineBuffer } from "./line-buffer.ts";
+import { compileHead } from "./line-head.ts";
 import { boundMembers, writeMembers } from "./record-members.ts";
 import { type LineRenderer, renderFinishedLine } from "./text-line.ts";
-import { timestampBytes } from "./timestamp.ts";
 
 /** Keys a line has of its own; a field with such a key must be renamed before it is stored. */
 export const reservedKeys: ReadonlySet<string> = new Set([
@@ -30,7 +29,6 @@ export const reservedKeys: ReadonlySet<string> = new Set([
 ]);
 
 const finished: typeof recordFlags.finished = 1;
-const maxCachedLevel = 255;
 const newline = 0x0a;
 const comma = 0x2c;
 const quote = 0x22;
@@ -38,25 +36,27 @@ const closingBrace = 0x7d;
 const openLine = Buffer.from('{"time":"', "utf8");
 const openMessage = Buffer.from(',"msg":"', "utf8");
 const openError = Buffer.from(',"err":', "utf8");
-const levelBytes: (Buffer | undefined)[] = [];
+const nothing: Buffer = Buffer.alloc(0);
 const scratch = new LineBuffer({ initialBytes: 1024, maxKeptBytes: 64 * 1024 });
 const callSites = new ByteCache((callSite) => stringMember("file", callSite));
 
 export function compileJsonLine(definition: LoggerDefinition): LineRenderer {
 	const pid = Buffer.from(`,"pid":${definition.pid}`, "latin1");
-	const name = definition.name === "" ? Buffer.alloc(0) : stringMember("name", definition.name);
-	const origin = Buffer.concat([pid, name]);
+	const name = definition.name === "" ? nothing : stringMember("name", definition.name);
+	const writeHead = compileHead([
+		{ kind: "constant", bytes: openLine },
+		{ kind: "time" },
+		{ kind: "level", of: levelAndQueue },
+		{ kind: "queue" },
+		{ kind: "constant", bytes: Buffer.concat([pid, name]) },
+		{ kind: "callSite", of: (callSite) => (callSite === "" ? nothing : callSites.get(callSite)) },
+		{ kind: "constant", bytes: openMessage },
+	]);
 	const bound = boundMembers(definition);
 	return (record, out) => {
 		if ((record.flags & finished) !== 0) return renderFinishedLine(record, out);
-		out.writeBytes(openLine);
-		out.writeBytes(timestampBytes(record.timeMs, record.utcOffsetMinutes));
-		out.writeBytes(levelBytes[record.level] ?? makeLevelBytes(record.level));
-		writeDecimal(record.queue, out);
-		out.writeBytes(origin);
-		if (record.callSite !== "") out.writeBytes(callSites.get(record.callSite));
-		out.writeBytes(openMessage);
-		writeEscaped(out, record.bytes, record.messageStart, record.fieldsStart, jsonString);
+		writeHead(record, out);
+		writeEscaped(out, record, record.messageStart, record.fieldsStart, jsonString);
 		out.writeByte(quote);
 		writeFields(record, bound, out);
 		if (record.errorStart < record.end) writeErrorMember(record, out);
@@ -76,19 +76,17 @@ function writeErrorMember(record: LogRecord, out: LineBuffer): void {
 	const { bytes, errorStart, end } = record;
 	out.writeBytes(openError);
 	if (parseErrorPart(bytes, errorStart, end) !== undefined) {
-		writeEscaped(out, bytes, errorStart, end, parsedJson);
+		writeEscaped(out, record, errorStart, end, parsedJson);
 		return;
 	}
 	out.writeByte(quote);
-	writeEscaped(out, bytes, errorStart, end, jsonString);
+	writeEscaped(out, record, errorStart, end, jsonString);
 	out.writeByte(quote);
 }
 
 /** The end of `time`, all of `level` and the start of `queue`. */
-function makeLevelBytes(level: number): Buffer {
-	const bytes = Buffer.from(`","level":"${levelName(level)}","queue":`, "utf8");
-	if (Number.isInteger(level) && level >= 0 && level <= maxCachedLevel) levelBytes[level] = bytes;
-	return bytes;
+function levelAndQueue(level: number): Buffer {
+	return Buffer.from(`","level":"${levelName(level)}","queue":`, "utf8");
 }
 
 function stringMember(key: string, value: string): Buffer {

@@ -1,47 +1,29 @@
 /**
  * The prefix of a text line, written as bytes.
  *
- * What a logger's lines have in common becomes constant bytes when the prefix is made; level, time, call site and queue
- * number are looked up in caches of bytes. It is the same text as `renderPrefix` gives.
+ * What a logger's lines have in common becomes constant bytes when the prefix is made. It is the same text as
+ * `renderPrefix` gives.
  */
 
-import type { LoggerDefinition, LogRecord } from "../spool/log-record.ts";
+import type { LoggerDefinition } from "../spool/log-record.ts";
 import { ByteCache } from "./byte-cache.ts";
-import { writeDecimal } from "./decimal.ts";
 import { upperLevelName } from "./level.ts";
-import type { LineBuffer } from "./line-buffer.ts";
+import { compileHead, type HeadPiece, type HeadWriter } from "./line-head.ts";
 import type { CompiledLogform, Placeholder } from "./logform.ts";
-import { dateBytes, timestampBytes } from "./timestamp.ts";
 import { valueBytes } from "./value.ts";
 
-export type PrefixWriter = (record: LogRecord, out: LineBuffer) => void;
-
-/** Placeholders whose value is not the same for all records of a logger. */
-type RecordPlaceholder = Exclude<Placeholder, "pid" | "hostname" | "name">;
-
-interface Piece {
-	readonly kind: "constant" | RecordPlaceholder;
-	/** Of a constant; else empty. */
-	readonly bytes: Buffer;
-}
-
-const nothing: Buffer = Buffer.alloc(0);
 const callSites = new ByteCache(valueBytes);
-const levelBytes: (Buffer | undefined)[] = [];
-const maxCachedLevel = 255;
+const levels = new ByteCache((level) => valueBytes(upperLevelName(Number(level))));
 
-export function compilePrefix(logform: CompiledLogform, definition: LoggerDefinition): PrefixWriter {
-	const pieces = joinConstants(logform.parts.map((part) => compilePart(part.literal, part.placeholder, definition)));
-	return (record, out) => {
-		for (const piece of pieces) writePiece(piece, record, out);
-	};
+export function compilePrefix(logform: CompiledLogform, definition: LoggerDefinition): HeadWriter {
+	return compileHead(logform.parts.map((part) => compilePart(part.literal, part.placeholder, definition)));
 }
 
 function compilePart(
 	literal: string | undefined,
 	placeholder: Placeholder | undefined,
 	definition: LoggerDefinition,
-): Piece {
+): HeadPiece {
 	switch (placeholder) {
 		case undefined:
 			return { kind: "constant", bytes: Buffer.from(literal ?? "", "utf8") };
@@ -51,46 +33,15 @@ function compilePart(
 			return { kind: "constant", bytes: valueBytes(definition.hostname) };
 		case "name":
 			return { kind: "constant", bytes: valueBytes(definition.name) };
-		default:
-			return { kind: placeholder, bytes: nothing };
-	}
-}
-
-function joinConstants(pieces: readonly Piece[]): readonly Piece[] {
-	const joined: Piece[] = [];
-	for (const piece of pieces) {
-		const last = joined.at(-1);
-		if (last?.kind === "constant" && piece.kind === "constant") {
-			const bytes = Buffer.concat([last.bytes, piece.bytes]);
-			joined[joined.length - 1] = { kind: "constant", bytes };
-		} else {
-			joined.push(piece);
-		}
-	}
-	return joined;
-}
-
-function writePiece(piece: Piece, record: LogRecord, out: LineBuffer): void {
-	switch (piece.kind) {
-		case "constant":
-			return out.writeBytes(piece.bytes);
 		case "loglevel":
-			return out.writeBytes(levelBytes[record.level] ?? makeLevelBytes(record.level));
-		case "time":
-			return out.writeBytes(timestampBytes(record.timeMs, record.utcOffsetMinutes));
-		case "date":
-			return out.writeBytes(dateBytes(record.timeMs, record.utcOffsetMinutes));
+			return { kind: "level", of: (level) => levels.get(String(level)) };
 		case "file":
-			return out.writeBytes(callSites.get(record.callSite));
+			return { kind: "callSite", of: (callSite) => callSites.get(callSite) };
+		case "time":
+		case "date":
 		case "queue":
-			return writeDecimal(record.queue, out);
+			return { kind: placeholder };
 		default:
-			return piece.kind satisfies never;
+			return placeholder satisfies never;
 	}
-}
-
-function makeLevelBytes(level: number): Buffer {
-	const bytes = valueBytes(upperLevelName(level));
-	if (Number.isInteger(level) && level >= 0 && level <= maxCachedLevel) levelBytes[level] = bytes;
-	return bytes;
 }

@@ -6,7 +6,7 @@
  */
 
 import type { LoggerDefinition, LogRecord, recordFlags } from "../spool/log-record.ts";
-import { jsonMembers, writeEscaped } from "./escape.ts";
+import { jsonMembers, writeEscaped, writeEscapedText } from "./escape.ts";
 import { LineBuffer } from "./line-buffer.ts";
 
 const ownFieldsOnly: typeof recordFlags.ownFieldsOnly = 4;
@@ -16,9 +16,8 @@ const scratch = new LineBuffer({ initialBytes: 1024, maxKeptBytes: 64 * 1024 });
 
 /** A definition's bound members, ready to be copied. */
 export function boundMembers(definition: LoggerDefinition): Buffer {
-	const raw = Buffer.from(definition.fields, "utf8");
 	scratch.clear();
-	writeEscaped(scratch, raw, 0, raw.length, jsonMembers);
+	writeEscapedText(scratch, definition.fields, jsonMembers);
 	return Buffer.from(scratch.bytes);
 }
 
@@ -28,7 +27,7 @@ export function writeMembers(record: LogRecord, bound: Buffer, out: LineBuffer):
 	if ((record.flags & ownFieldsOnly) === 0) out.writeBytes(bound);
 	if (record.fieldsStart < record.errorStart) {
 		if (out.length > start) out.writeByte(comma);
-		writeEscaped(out, record.bytes, record.fieldsStart, record.errorStart, jsonMembers);
+		writeEscaped(out, record, record.fieldsStart, record.errorStart, jsonMembers);
 	}
 	if (record.late) {
 		if (out.length > start) out.writeByte(comma);

@@ -32,12 +32,18 @@ export function compileTextLine(logform: CompiledLogform, definition: LoggerDefi
 	const indent = logform.indent === "" ? plainIndent : logform.indent;
 	return (record, out) => {
 		if ((record.flags & finished) !== 0) return renderFinishedLine(record, out);
-		const error = readError(record);
 		writePrefix(record, out);
+		if (!hasError(record)) {
+			writeEscaped(out, record, record.messageStart, record.fieldsStart, messageStyle);
+			writeFields(record, bound, out);
+			out.writeByte(newline);
+			return;
+		}
+		const error = readError(record);
 		writeMessage(record, error, messageStyle, out);
 		writeFields(record, bound, out);
 		out.writeByte(newline);
-		if (hasError(record)) writeErrorLines(record, error, indent, out);
+		writeErrorLines(record, error, indent, out);
 	};
 }
 
@@ -59,9 +65,9 @@ function readError(record: LogRecord): JsonObject | undefined {
 
 /** An error that was logged without words of its own gives the message. */
 function writeMessage(record: LogRecord, error: JsonObject | undefined, style: EscapeStyle, out: LineBuffer): void {
-	const { bytes, messageStart, fieldsStart } = record;
+	const { messageStart, fieldsStart } = record;
 	if (messageStart === fieldsStart && error !== undefined) writeEscapedText(out, errorHeadline(error), style);
-	else writeEscaped(out, bytes, messageStart, fieldsStart, style);
+	else writeEscaped(out, record, messageStart, fieldsStart, style);
 }
 
 function writeFields(record: LogRecord, bound: Buffer, out: LineBuffer): void {
@@ -76,6 +82,6 @@ function writeFields(record: LogRecord, bound: Buffer, out: LineBuffer): void {
 function writeErrorLines(record: LogRecord, error: JsonObject | undefined, indent: string, out: LineBuffer): void {
 	if (error !== undefined) return writeErrorText(error, indent, out);
 	out.writeText(indent);
-	writeEscaped(out, record.bytes, record.errorStart, record.end, oneLineText);
+	writeEscaped(out, record, record.errorStart, record.end, oneLineText);
 	out.writeByte(newline);
 }

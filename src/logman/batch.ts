@@ -5,6 +5,7 @@
 
 import { LineBuffer } from "../line/line-buffer.ts";
 import { rendererFor } from "../line/renderer.ts";
+import type { LineRenderer } from "../line/text-line.ts";
 import type { LoggerDefinition, LogRecord } from "../spool/log-record.ts";
 import type { OutputRule } from "./output-rule.ts";
 
@@ -31,18 +32,33 @@ export interface OutputLines {
 	definition: LoggerDefinition;
 }
 
+interface Route {
+	readonly definition: LoggerDefinition;
+	readonly render: LineRenderer;
+	/** `undefined` where it is refused. */
+	readonly output: OutputLines | undefined;
+	/** Why it is. */
+	readonly reason: string;
+}
+
 export class Batch {
 	/** Lines by path of the output, in the order of each output's first line. */
 	readonly outputs: Map<string, OutputLines> = new Map();
 	/** Records whose output is refused. */
 	readonly unusable: RefusedRecord[] = [];
 	readonly #rule: OutputRule;
+	readonly #isInUse: (memory: ArrayBufferLike) => boolean;
 	readonly #spare: LineBuffer[] = [];
+	/** Where the records of a logger go, and how they are rendered: asked for once in a batch. */
+	readonly #routes = new Map<LoggerDefinition, Route>();
+	#lastRoute: Route | undefined;
 	#bytes = 0;
 	#records = 0;
 
-	constructor(rule: OutputRule) {
+	/** @param isInUse Whether somebody still reads the lines of a batch before: their memory is left to him then. */
+	constructor(rule: OutputRule, isInUse: (memory: ArrayBufferLike) => boolean = () => false) {
 		this.#rule = rule;
+		this.#isInUse = isInUse;
 	}
 
 	get records(): number {
@@ -52,14 +68,20 @@ export class Batch {
 	/** Renders a record. Returns `"last"` when the batch is full with it. */
 	add(record: LogRecord): "on" | "last" {
 		this.#records += 1;
-		const reason = this.#rule.whyRefused(record.definition);
-		if (reason !== undefined) {
-			this.#refuse(record, reason);
+		const { definition } = record;
+		let route = this.#lastRoute;
+		if (route?.definition !== definition)
+			route = this.#lastRoute = this.#routes.get(definition) ?? this.#addRoute(definition);
+		const { output } = route;
+		if (output === undefined) {
+			this.#refuse(record, route);
 		} else {
-			const { lines } = this.#outputFor(record.definition);
+			const { lines } = output;
 			const before = lines.length;
-			rendererFor(record.definition)(record, lines);
+			route.render(record, lines);
 			this.#bytes += lines.length - before;
+			output.records += 1;
+			output.definition = definition;
 		}
 		return this.#bytes >= maxBytes || this.#records >= maxRecords ? "last" : "on";
 	}
@@ -67,21 +89,32 @@ export class Batch {
 	/** Empties the batch for the next one. */
 	clear(): void {
 		for (const { lines } of this.outputs.values()) {
+			if (this.#isInUse(lines.storage.buffer)) continue;
 			lines.clear();
 			if (this.#spare.length < maxSpareBuffers) this.#spare.push(lines);
 		}
 		this.outputs.clear();
+		this.#routes.clear();
+		this.#lastRoute = undefined;
 		this.unusable.length = 0;
 		this.#bytes = this.#records = 0;
 	}
 
-	#refuse(record: LogRecord, reason: string): void {
+	#refuse(record: LogRecord, { render, reason }: Route): void {
 		const buffer = this.#spare.pop() ?? newBuffer();
-		rendererFor(record.definition)(record, buffer);
+		render(record, buffer);
 		this.unusable.push({ output: record.definition.output, reason, line: Buffer.from(buffer.bytes) });
 		this.#bytes += buffer.length;
 		buffer.clear();
 		this.#spare.push(buffer);
+	}
+
+	#addRoute(definition: LoggerDefinition): Route {
+		const reason = this.#rule.whyRefused(definition);
+		const output = reason === undefined ? this.#outputFor(definition) : undefined;
+		const route = { definition, render: rendererFor(definition), output, reason: reason ?? "" };
+		this.#routes.set(definition, route);
+		return route;
 	}
 
 	#outputFor(definition: LoggerDefinition): OutputLines {
@@ -90,8 +123,6 @@ export class Batch {
 			output = { lines: this.#spare.pop() ?? newBuffer(), records: 0, definition };
 			this.outputs.set(definition.output, output);
 		}
-		output.records += 1;
-		output.definition = definition;
 		return output;
 	}
 }

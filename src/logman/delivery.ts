@@ -254,8 +254,7 @@ export class Delivery {
 			shipment.writtenBytes += writtenBytes;
 			// In a copy of the file it is the business of whoever made that.
 			if (state.target !== path || offset === undefined) return;
-			// A copy: the memory of a batch is used again.
-			this.#outputs.noteAppended(found, state, offset, Buffer.from(rest.subarray(0, writtenBytes)));
+			this.#outputs.noteAppended(found, state, offset, rest.subarray(0, writtenBytes));
 		} catch (error) {
 			if (isRefused(error)) this.#refuse(shipment, error);
 			else if (state.target === path) this.#putInDoubt(shipment, error);

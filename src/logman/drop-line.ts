@@ -25,6 +25,7 @@ export function dropLine(count: number, definition: LoggerDefinition, queue: Que
 		definition,
 		callSite: "",
 		bytes,
+		view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
 		messageStart: 0,
 		fieldsStart: messageBytes,
 		errorStart: bytes.length,

@@ -78,7 +78,8 @@ export class LogmanRun {
 		this.#errors = ErrorLog.open(paths.errorLog);
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
-		this.#batch = new Batch(new OutputRule(paths.cacheDir, options.roots));
+		const rule = new OutputRule(paths.cacheDir, options.roots);
+		this.#batch = new Batch(rule, (memory) => this.#standing.outputs.isReading(memory));
 		this.#damages = new Damages(this.#quarantine, this.#errors);
 		this.#refusals = new Refusals(this.#quarantine, this.#errors);
 		if (control.replaced !== undefined) this.#damages.onReplacedControl(paths.control, control.replaced);

@@ -7,12 +7,13 @@
  */
 
 import type { Lane } from "../shared/lane.ts";
-import { liftQueueNumber, type QueueNumber } from "../shared/numbers.ts";
+import type { QueueNumber } from "../shared/numbers.ts";
 import type { ChainPosition } from "./checkpoint.ts";
 import type { LogRecord } from "./log-record.ts";
 import { producerOf, segmentFile } from "./paths.ts";
-import { recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
 import { isMisplacedEnd, isMisplacedRecord } from "./misplaced-records.ts";
+import { ReadRecord } from "./read-record.ts";
+import { recordHeader, recordKinds } from "./record-codec.ts";
 import { laneNonce, segmentHeaderBytes } from "./segment-header.ts";
 import { findByRecords, findNonce, findSegment, type FoundSegment } from "./segment-lookup.ts";
 import { type SegmentIdentity, SegmentReader } from "./segment-reader.ts";
@@ -57,7 +58,9 @@ export class ChainReader {
 	#until: ChainPosition | undefined;
 	/** Damage that was told of: it may be met again, after a rest. */
 	readonly #told = new Set<string>();
-	#peeked: LogRecord | undefined;
+	/** The record that was peeked last. */
+	readonly #peeked: ReadRecord;
+	/** Length of the peeked record; 0 for none. */
 	#peekedLength = 0;
 
 	/** @param nonce The producer's, where a checkpoint knows it. */
@@ -76,6 +79,7 @@ export class ChainReader {
 		this.#offset = position.offset;
 		this.#sequence = position.sequence;
 		this.#onDamage = onDamage;
+		this.#peeked = new ReadRecord(lane);
 	}
 
 	/** End of the last record taken. */
@@ -111,7 +115,8 @@ export class ChainReader {
 
 	/** The next record, without taking it; `undefined` when there is none (yet). */
 	peek(reference: QueueNumber): LogRecord | undefined {
-		while (this.#peeked === undefined) {
+		this.#peeked.setReference(reference);
+		while (this.#peekedLength === 0) {
 			if (this.#isAtLimit()) return undefined;
 			const segment = this.#openSegment();
 			const length = segment === undefined ? 0 : this.#findRecord(segment);
@@ -123,28 +128,29 @@ export class ChainReader {
 			}
 			const at = segment.inChunk(this.#offset);
 			const kind = segment.chunk[at + recordHeader.kind];
-			if (kind === recordKinds.log) this.#decode(segment, length, reference);
+			if (kind === recordKinds.log) this.#decode(segment, length);
 			else if (kind !== recordKinds.end || !this.#follow(segment, at, length)) this.#offset += length;
 		}
 		// Where bytes were lost in front of the limit, records from behind it have moved there.
-		if (this.#isBehindLimit(this.#peeked)) this.#peeked = undefined;
-		return this.#peeked;
+		if (this.#isBehindLimit(this.#peeked.record)) this.#peekedLength = 0;
+		return this.#peekedLength === 0 ? undefined : this.#peeked.record;
 	}
 
 	/** Takes the record that `peek` returned. Returns how many records are missing before it. */
 	take(): number {
-		const record = this.#peeked;
-		if (record === undefined) return 0;
-		this.#peeked = undefined;
+		if (this.#peekedLength === 0) return 0;
+		const { sequence } = this.#peeked.record;
 		this.#offset += this.#peekedLength;
-		const missing = (record.sequence - this.#sequence - 1) | 0;
-		this.#sequence = record.sequence;
-		return Math.max(0, missing);
+		this.#peekedLength = 0;
+		const missing = (sequence - this.#sequence - 1) | 0;
+		this.#sequence = sequence;
+		return missing > 0 ? missing : 0;
 	}
 
 	/** Gives descriptor and memory back; reading can go on at any time. */
 	rest(): void {
-		this.#peeked = undefined;
+		this.#peekedLength = 0;
+		this.#peeked.clear();
 		this.#segment?.close();
 		this.#segment = undefined;
 	}
@@ -234,57 +240,39 @@ export class ChainReader {
 	}
 
 	/** Makes the record at the offset the peeked one. Makes none when the record has to be found and checked again. */
-	#decode(segment: SegmentReader, length: number, reference: QueueNumber): void {
+	#decode(segment: SegmentReader, length: number): void {
 		const sequenceAt = segment.inChunk(this.#offset) + recordHeader.sequence;
-		const sequence = segment.words[sequenceAt >>> 2] as number;
-		if (((sequence - this.#sequence) | 0) <= 0) {
+		const ahead = ((segment.words[sequenceAt >>> 2] as number) - this.#sequence) | 0;
+		if (ahead <= 0) {
 			// Delivered before a checkpoint was lost.
 			this.#offset += length;
 			return;
 		}
-		if (((sequence - this.#sequence) | 0) > 1) {
-			if (isMisplacedRecord(segment, this.#offset + length, this.#sequence, sequence)) {
-				this.#tell(segment, this.#offset, this.#offset + length);
-				this.#offset += length;
-				return;
-			}
-			// Looking ahead has moved the chunk.
-			if (segment.recordAt(this.#offset) !== length) return;
-		}
+		if (ahead > 1 && !this.#hasItsPlace(segment, length)) return;
 		const at = segment.inChunk(this.#offset);
-		const before = segment.chunk;
-		const definitionAt = before.readUInt32LE(at + recordHeader.definition);
-		const callSiteAt = before.readUInt32LE(at + recordHeader.callSite);
-		const definition = segment.definition(definitionAt);
-		const callSite = segment.callSite(callSiteAt);
+		const { chunk, words } = segment;
+		const word = at >>> 2;
+		const definition = segment.definition((words[word + recordHeader.definition / 4] as number) >>> 0);
+		const callSite = segment.callSite((words[word + recordHeader.callSite / 4] as number) >>> 0);
 		// Reading a definition may have moved the chunk; the next time it is known.
-		if (segment.chunk !== before || segment.inChunk(this.#offset) !== at) {
+		if (segment.chunk !== chunk || segment.inChunk(this.#offset) !== at) {
 			segment.look(this.#offset, length);
 			return;
 		}
-		const { chunk, words } = segment;
-		const word = at >>> 2;
-		const messageStart = at + recordHeaderBytes;
-		const fieldsStart = messageStart + (words[word + 9] as number);
-		const errorStart = fieldsStart + (words[word + 10] as number);
 		this.#peekedLength = length;
-		this.#peeked = {
-			queue: liftQueueNumber(words[word + 2] as number, reference),
-			sequence,
-			lane: this.lane,
-			level: chunk[at + recordHeader.level] as number,
-			flags: chunk[at + recordHeader.flags] as number,
-			timeMs: chunk.readDoubleLE(at + recordHeader.timeMs),
-			utcOffsetMinutes: chunk.readInt8(at + recordHeader.utcOffsetQuarters) * 15,
-			definition,
-			callSite,
-			bytes: chunk,
-			messageStart,
-			fieldsStart,
-			errorStart,
-			end: errorStart + (words[word + 11] as number),
-			late: false,
-		};
+		this.#peeked.fill(segment, at, definition, callSite);
+	}
+
+	/** Whether the record at the offset, which leaves out others, belongs there and is still in its place in the chunk. */
+	#hasItsPlace(segment: SegmentReader, length: number): boolean {
+		const sequence = segment.words[(segment.inChunk(this.#offset) + recordHeader.sequence) >>> 2] as number;
+		if (isMisplacedRecord(segment, this.#offset + length, this.#sequence, sequence)) {
+			this.#tell(segment, this.#offset, this.#offset + length);
+			this.#offset += length;
+			return false;
+		}
+		// Looking ahead has moved the chunk.
+		return segment.recordAt(this.#offset) === length;
 	}
 
 	/** Goes on in the segment that an end record names; `false` when it is not the one that must follow. */

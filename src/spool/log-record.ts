@@ -2,7 +2,7 @@
  * A record as it comes out of the spool, and the definition it refers to.
  *
  * The bytes of message, fields and error stay where they were read (`bytes`); a renderer copies them once, into the
- * output. A `LogRecord` is valid only until the next batch is read.
+ * output. A `LogRecord` is valid only until the next one is read: its memory is used again.
  */
 
 import type { Lane } from "../shared/lane.ts";
@@ -59,6 +59,8 @@ export interface LogRecord {
 	readonly callSite: string;
 	/** UTF-8. Message is [messageStart, fieldsStart), fields [fieldsStart, errorStart), error [errorStart, end). */
 	readonly bytes: Buffer;
+	/** Over the same bytes, from the first one on. */
+	readonly view: DataView;
 	readonly messageStart: number;
 	/** Fields are the members of a JSON object without its braces. */
 	readonly fieldsStart: number;

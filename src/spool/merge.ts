@@ -1,25 +1,36 @@
 /** Merges chains by queue number: a binary heap of what each would give next. */
 
-import type { LogRecord } from "./log-record.ts";
+import type { LaneIndex } from "../shared/lane.ts";
+import type { QueueNumber } from "../shared/numbers.ts";
+import type { ChainReader } from "./chain-reader.ts";
+import type { ProducerReader } from "./producer-reader.ts";
 
+/** A lane of a producer while it is read. */
 export interface Source {
-	/** Number of `next`, the key of the order. */
+	/** Number of the record that comes next, the key of the order. */
 	queue: number;
-	next: LogRecord;
-	/** Takes `next` and puts the one after it in its place; `false` when there is none below the limit. */
-	readonly advance: () => boolean;
+	readonly producer: ProducerReader;
+	readonly chain: ChainReader;
+	readonly lane: LaneIndex;
+	/** Nothing from this number on is read. */
+	readonly limit: QueueNumber;
+	/** What the producer's slot said before the reading. */
+	readonly appended: number;
 }
 
 export class Merge {
 	readonly #heap: Source[] = [];
 
-	get isEmpty(): boolean {
-		return this.#heap.length === 0;
-	}
-
 	/** The source whose record comes next. */
 	get first(): Source | undefined {
 		return this.#heap[0];
+	}
+
+	/** The lowest number of all others: below it, the first one goes on without any being asked. */
+	get nextOther(): number {
+		const [, left, right] = this.#heap;
+		if (left === undefined) return Number.POSITIVE_INFINITY;
+		return right === undefined ? left.queue : Math.min(left.queue, right.queue);
 	}
 
 	add(source: Source): void {
@@ -35,16 +46,16 @@ export class Merge {
 		heap[at] = source;
 	}
 
-	/** Moves the first source on to its next record, or out. */
-	advance(): void {
-		const heap = this.#heap;
-		const first = heap[0] as Source;
-		if (first.advance()) {
-			this.#sink(first);
-			return;
-		}
-		const last = heap.pop() as Source;
-		if (heap.length > 0) this.#sink(last);
+	/** Puts the first source in its place: its number has gone up. */
+	settle(): void {
+		const { first } = this;
+		if (first !== undefined) this.#sink(first);
+	}
+
+	/** Takes the first source out: it has nothing more. */
+	drop(): void {
+		const last = this.#heap.pop();
+		if (last !== undefined && this.#heap.length > 0) this.#sink(last);
 	}
 
 	#sink(source: Source): void {

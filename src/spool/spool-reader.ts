@@ -15,9 +15,10 @@ import type { ControlFile } from "./control-file.ts";
 import { Horizon } from "./horizon.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import type { LogRecord } from "./log-record.ts";
-import { Merge } from "./merge.ts";
+import { Merge, type Source } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
 import { ProducerReader, type UntoldDrops } from "./producer-reader.ts";
+import type { Mutable } from "./read-record.ts";
 import { ReservedSpace } from "./reserved-space.ts";
 import { type GarbledWord, WordWatch } from "./word-watch.ts";
 
@@ -45,7 +46,8 @@ const maxRetired = 1000;
 const settleIntervalMs = 60_000;
 const noLimit = Number.MAX_SAFE_INTEGER as QueueNumber;
 
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+/** How a run of records of one chain has ended: another chain goes on, it has no more, or it was stopped (with its last one). */
+type RunEnd = "on" | "end" | "last" | "last and end";
 
 export class SpoolReader {
 	readonly #control: ControlFile;
@@ -338,34 +340,13 @@ export class SpoolReader {
 	/** Whether `visit` stopped the reading (with `"more"` or just at the end), or it came to the `"end"` by itself. */
 	#readLane(lane: LaneIndex, limit: QueueNumber, visit: Visit): "more" | "stopped" | "end" {
 		const merge = new Merge();
-		const reference = this.#lastHorizon;
 		for (const producer of this.#producers.values()) {
 			if (!producer.refresh(lane)) continue;
-			const appended = producer.appended(lane);
 			const chain = producer.chains[lane];
-			const next = (): LogRecord | undefined => {
-				const record = chain.peek(reference);
-				// The end of a batch that is replayed is not the end of its lane.
-				if (record === undefined && !chain.isLimited) producer.markExhausted(lane, appended);
-				if (record === undefined || record.queue < limit) return record;
-				// The next reading goes up to it, if it has to.
-				this.#settleBelow((record.queue + 1) as QueueNumber);
-				return undefined;
-			};
-			const first = next();
+			const source = { queue: 0, producer, chain, lane, limit, appended: producer.appended(lane) };
+			const first = this.#next(source);
 			if (first === undefined) continue;
-			const source = {
-				queue: first.queue as number,
-				next: first,
-				advance: (): boolean => {
-					this.#take(producer, lane, source.next);
-					const record = next();
-					if (record === undefined) return false;
-					source.next = record;
-					source.queue = record.queue;
-					return true;
-				},
-			};
+			source.queue = first.queue;
 			merge.add(source);
 		}
 		return this.#visitAll(merge, lane, visit);
@@ -373,15 +354,50 @@ export class SpoolReader {
 
 	#visitAll(merge: Merge, lane: LaneIndex, visit: Visit): "more" | "stopped" | "end" {
 		for (let source = merge.first; source !== undefined; source = merge.first) {
-			const record = source.next as Mutable<LogRecord>;
-			// Within a batch the order is by number; only what an earlier batch has passed is late.
-			record.late = record.queue < this.#delivered[lane];
-			if (record.queue > this.#highest[lane]) this.#highest[lane] = record.queue;
-			const answer = visit(record);
-			merge.advance();
-			if (answer === "last") return merge.isEmpty ? "stopped" : "more";
+			const answer = this.#visitRun(source, merge.nextOther, lane, visit);
+			if (answer === "end") merge.drop();
+			else if (answer === "on") merge.settle();
+			else return answer === "last and end" && merge.nextOther === Number.POSITIVE_INFINITY ? "stopped" : "more";
 		}
 		return "end";
+	}
+
+	/** Hands the records of one chain to `visit` as long as no other has a lower number. */
+	#visitRun(source: Source, nextOther: number, lane: LaneIndex, visit: Visit): RunEnd {
+		const delivered = this.#delivered[lane];
+		const highest = this.#highest;
+		let record: Mutable<LogRecord> | undefined = this.#next(source);
+		while (record !== undefined) {
+			const { queue } = record;
+			if (queue > nextOther) {
+				source.queue = queue;
+				return "on";
+			}
+			// Within a batch the order is by number; only what an earlier batch has passed is late.
+			record.late = queue < delivered;
+			if (queue > highest[lane]) highest[lane] = queue;
+			const answer = visit(record);
+			this.#take(source, record.sequence);
+			record = this.#next(source);
+			if (answer === "last") return record === undefined ? "last and end" : "last";
+		}
+		return "end";
+	}
+
+	/** The next record of a chain below the limit, without taking it. */
+	#next({ chain, producer, lane, limit, appended }: Source): Mutable<LogRecord> | undefined {
+		const record = chain.peek(this.#lastHorizon);
+		// The end of a batch that is replayed is not the end of its lane.
+		if (record === undefined && !chain.isLimited) producer.markExhausted(lane, appended);
+		if (record === undefined || record.queue < limit) return record;
+		// The next reading goes up to it, if it has to.
+		this.#settleBelow((record.queue + 1) as QueueNumber);
+		return undefined;
+	}
+
+	#take({ producer, chain, lane }: Source, sequence: number): void {
+		const count = chain.take();
+		if (count > 0) this.#events.onGap({ producer: producer.number, lane: lanes[lane], count, sequence });
 	}
 
 	/** Behind the last record no other tells of a gap; the producer's own count does. */
@@ -390,11 +406,5 @@ export class SpoolReader {
 		if (count === 0) return;
 		const sequence = (producer.chains[lane].sequence + count + 1) | 0;
 		this.#events.onGap({ producer: producer.number, lane: lanes[lane], count, sequence });
-	}
-
-	#take(producer: ProducerReader, lane: LaneIndex, record: LogRecord): void {
-		const { sequence } = record;
-		const count = producer.chains[lane].take();
-		if (count > 0) this.#events.onGap({ producer: producer.number, lane: lanes[lane], count, sequence });
 	}
 }

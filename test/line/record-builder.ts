@@ -37,6 +37,7 @@ export function makeRecord(content: RecordContent = {}, changes: Partial<LogReco
 	];
 	const fieldsStart = before.length + message.length;
 	const errorStart = fieldsStart + fields.length;
+	const bytes = Buffer.concat([before, message, fields, error, Buffer.from("\u0007behind\n")]);
 	return {
 		queue: queueNumber(12),
 		sequence: 1,
@@ -47,7 +48,8 @@ export function makeRecord(content: RecordContent = {}, changes: Partial<LogReco
 		utcOffsetMinutes: 0,
 		definition: makeDefinition(),
 		callSite: "app.ts:7",
-		bytes: Buffer.concat([before, message, fields, error, Buffer.from("\u0007behind\n")]),
+		bytes,
+		view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
 		messageStart: before.length,
 		fieldsStart,
 		errorStart,

@@ -29,14 +29,15 @@ export function newDefinition(changes: Partial<LoggerDefinition> = {}): Definiti
 }
 
 /** A record with its texts, valid for as long as one likes. */
-export interface ReadRecord extends Omit<LogRecord, "bytes" | "messageStart" | "fieldsStart" | "errorStart" | "end"> {
+export interface ReadRecord
+	extends Omit<LogRecord, "bytes" | "view" | "messageStart" | "fieldsStart" | "errorStart" | "end"> {
 	readonly message: string;
 	readonly fields: string;
 	readonly error: string;
 }
 
 export function copyOf(record: LogRecord): ReadRecord {
-	const { bytes, messageStart, fieldsStart, errorStart, end, ...rest } = record;
+	const { bytes, view: _, messageStart, fieldsStart, errorStart, end, ...rest } = record;
 	return {
 		...rest,
 		message: bytes.toString("utf8", messageStart, fieldsStart),

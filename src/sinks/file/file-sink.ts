@@ -51,6 +51,8 @@ export class FileSink {
 	readonly #open = new Map<string, OutputFile>();
 	readonly #leaving = new Set<OutputFile>();
 	readonly #calls = new SlowCalls();
+	/** Memory of appends that did not answer in time. */
+	readonly #beingRead = new Set<ArrayBufferLike>();
 	readonly #madeAgain = new MadeAgain();
 	readonly #syncs: OutputSyncs;
 	readonly #paths: OutputPaths;
@@ -147,33 +149,37 @@ export class FileSink {
 	}
 
 	/**
-	 * Appends bytes to the file at `path`.
+	 * Appends bytes to the file at `path`. They must not change meanwhile, nor as long as {@link FileSink.isReading} says so.
 	 *
 	 * @param wanted Which file that must be, where {@link FileSink.file} has told of it.
 	 * @throws AppendError with the bytes that are in the file; {@link StalledError} when that can't be known yet;
 	 *   {@link OtherFileError}, and then nothing is written, or it is gone with the file.
 	 */
-	async append(path: string, bytes: Uint8Array, wanted?: FileIdentity): Promise<void> {
+	async append(path: string, bytes: Buffer, wanted?: FileIdentity): Promise<void> {
 		const file = this.#open.get(path) ?? (await this.#openFile(path));
 		const { state, isRegular } = file;
 		if (wanted !== undefined && (state.inode !== wanted.inode || state.device !== wanted.device)) {
 			throw new OtherFileError(`${path} was replaced`);
 		}
-		// A copy: the caller uses its memory again, and a write that is late reads it at any time.
-		const copy = Buffer.from(bytes);
+		const noteLate = (work: Promise<unknown>): void => this.#noteLate(work, bytes.buffer);
 		try {
 			const atMs = Date.now();
-			const { places, isAtPath } = await this.#calls.within(path, this.#patience, () => file.append(copy));
-			if (!isAtPath && this.#areRotated && !(await this.#stays(file, { ...state, atMs }, copy)))
+			const { places, isAtPath } = await this.#calls.within(path, this.#patience, () => file.append(bytes), noteLate);
+			if (!isAtPath && this.#areRotated && !(await this.#stays(file, { ...state, atMs }, bytes)))
 				throw new OtherFileError(`${path} is gone`);
-			if (isRegular) this.#note(file, state, copy, places);
+			if (isRegular) this.#note(file, state, bytes, places);
 		} catch (error) {
 			if (error instanceof StalledError) {
 				this.#open.delete(path);
 				this.#close(file);
-			} else if (isRegular && error instanceof AppendError) this.#note(file, state, copy, error.places);
+			} else if (isRegular && error instanceof AppendError) this.#note(file, state, bytes, error.places);
 			throw error;
 		}
+	}
+
+	/** Whether an append that did not answer in time may still read this memory: it must not be used again. */
+	isReading(memory: ArrayBufferLike): boolean {
+		return this.#beingRead.has(memory);
 	}
 
 	/** Notes bytes that are in the file, at `offset`, by a call that came late. */
@@ -248,6 +254,12 @@ export class FileSink {
 		for (const { offset, length } of places) {
 			this.#syncs.note(file.path, identity, offset, bytes.subarray(at, (at += length)), file);
 		}
+	}
+
+	#noteLate(work: Promise<unknown>, memory: ArrayBufferLike): void {
+		this.#beingRead.add(memory);
+		const forget = (): void => void this.#beingRead.delete(memory);
+		work.then(forget, forget);
 	}
 
 	async #openFile(path: string): Promise<OutputFile> {

@@ -99,7 +99,7 @@ export class OutputSyncs {
 		for (const folder of [...folders, ...mayBe]) this.#newIn.set(folder, undefined);
 	}
 
-	/** Notes bytes that are in a file, at `offset`. They must not change any more. */
+	/** Notes bytes that are in a file, at `offset`. */
 	note(path: string, identity: FileIdentity, offset: number, bytes: Buffer, file?: OutputFile): void {
 		if (bytes.length === 0) return;
 		const key = keyOf(path, identity);

@@ -88,13 +88,13 @@ export class UnsyncedTail {
 		return this.#chunks.some((chunk) => offset >= chunk.offset && offset < chunk.offset + chunk.length);
 	}
 
-	/** Notes an append. `bytes` must not change any more. */
+	/** Notes an append. What is kept of `bytes` is a copy. */
 	add(offset: number, bytes: Buffer): void {
 		const { length } = bytes;
 		if (length === 0) return;
 		const last = this.#forgotten + this.#chunks.length > this.#sealed ? this.#chunks.at(-1) : undefined;
 		if (this.#budget.take(length + chunkOverheadBytes)) {
-			this.#chunks.push({ offset, length, bytes });
+			this.#chunks.push({ offset, length, bytes: Buffer.from(bytes) });
 		} else if (last !== undefined && last.bytes === undefined && isNext(last, offset, length)) {
 			const whole = { offset: last.offset, length: last.length + length, bytes: undefined };
 			this.#chunks[this.#chunks.length - 1] = { ...whole, crc: crc32(bytes, last.crc) };

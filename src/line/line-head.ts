@@ -1,0 +1,187 @@
+/**
+ * What comes before the message of a line: constant text, level, time, call site, queue number.
+ *
+ * Neighbouring lines share most of it, so it is kept as bytes by level and call site, with the time of the last line in it:
+ * a line costs a copy, and 29 bytes more when its millisecond is another. Only a queue number is written anew each time.
+ *
+ * Invariants: the bytes depend on the record alone, whatever was rendered before; what is kept is bounded over all loggers.
+ */
+
+import type { LogRecord } from "../spool/log-record.ts";
+import { writeDecimal } from "./decimal.ts";
+import type { LineBuffer } from "./line-buffer.ts";
+import { dateBytes, timestampBytes } from "./timestamp.ts";
+
+/** A piece of a head. `of` must give the same bytes for the same argument, always. */
+export type HeadPiece =
+	| { readonly kind: "constant"; readonly bytes: Buffer }
+	| { readonly kind: "time" | "date" | "queue" }
+	| { readonly kind: "level"; readonly of: (level: number) => Buffer }
+	| { readonly kind: "callSite"; readonly of: (callSite: string) => Buffer };
+
+export type HeadWriter = (record: LogRecord, out: LineBuffer) => void;
+
+/** A stretch of a head without a queue number, ready to be copied. */
+interface Image {
+	readonly bytes: Buffer;
+	/** The same, with zeros behind it to the next word. */
+	readonly words: Int32Array;
+	/** Where the time stands in it, and where the date. */
+	readonly times: readonly number[];
+	readonly dates: readonly number[];
+	/** The time that stands there. */
+	timeMs: number;
+	utcOffsetMinutes: number;
+	/** When its second began. */
+	secondMs: number;
+}
+
+const maxImages = 4096;
+const maxImageBytes = 512;
+const maxLevel = 255;
+const zero = 0x30;
+/** In the text of a time. */
+const millisecondsAt = 20;
+/** Times below it are printed as they are, in any time zone. */
+const plainTimesMs = 253_000_000_000_000;
+/** How many images there are, and in which stretches. */
+const kept = { images: 0, stretches: new Set<Stretch>() };
+
+export function compileHead(pieces: readonly HeadPiece[]): HeadWriter {
+	const parts: HeadPiece[][] = [[]];
+	for (const piece of pieces) {
+		if (piece.kind === "queue") parts.push([]);
+		else parts.at(-1)?.push(piece);
+	}
+	const [first, ...others] = parts.map((part) => new Stretch(part)) as [Stretch, ...Stretch[]];
+	if (others.length === 0) return (record, out) => first.write(record, out);
+	return (record, out) => {
+		first.write(record, out);
+		for (const stretch of others) {
+			writeDecimal(record.queue, out);
+			stretch.write(record, out);
+		}
+	};
+}
+
+class Stretch {
+	readonly #pieces: readonly HeadPiece[];
+	readonly #usesCallSite: boolean;
+	/** By level, of all call sites where these do not count. */
+	readonly #byLevel: (Image | undefined)[] = [];
+	/** By call site, then by level. */
+	readonly #byCallSite = new Map<string, (Image | undefined)[]>();
+
+	constructor(pieces: readonly HeadPiece[]) {
+		this.#pieces = pieces;
+		this.#usesCallSite = pieces.some(({ kind }) => kind === "callSite");
+	}
+
+	write(record: LogRecord, out: LineBuffer): void {
+		const byLevel = this.#usesCallSite ? this.#byCallSite.get(record.callSite) : this.#byLevel;
+		const image = byLevel?.[record.level] ?? this.#make(record);
+		if (image === undefined) return writePieces(this.#pieces, record, out);
+		if (image.timeMs !== record.timeMs || image.utcOffsetMinutes !== record.utcOffsetMinutes) setTime(image, record);
+		out.writeWords(image.words, image.bytes.length);
+	}
+
+	forget(): void {
+		this.#byLevel.length = 0;
+		this.#byCallSite.clear();
+	}
+
+	/** `undefined` for what is not kept. */
+	#make(record: LogRecord): Image | undefined {
+		const { level, callSite } = record;
+		if (!Number.isInteger(level) || level < 0 || level > maxLevel) return undefined;
+		const image = makeImage(this.#pieces, record);
+		if (image === undefined) return undefined;
+		makeRoom();
+		kept.images += 1;
+		kept.stretches.add(this);
+		const byLevel = this.#usesCallSite ? (this.#byCallSite.get(callSite) ?? []) : this.#byLevel;
+		byLevel[level] = image;
+		if (this.#usesCallSite) this.#byCallSite.set(callSite, byLevel);
+		return image;
+	}
+}
+
+function makeRoom(): void {
+	if (kept.images < maxImages) return;
+	for (const stretch of kept.stretches) stretch.forget();
+	kept.stretches.clear();
+	kept.images = 0;
+}
+
+function makeImage(pieces: readonly HeadPiece[], record: LogRecord): Image | undefined {
+	const parts: Buffer[] = [];
+	const times: number[] = [];
+	const dates: number[] = [];
+	let length = 0;
+	for (const piece of pieces) {
+		if (piece.kind === "time") times.push(length);
+		else if (piece.kind === "date") dates.push(length);
+		// A copy: the bytes of a time are used again.
+		const part = Buffer.from(bytesOf(piece, record));
+		parts.push(part);
+		length += part.length;
+		if (length > maxImageBytes) return undefined;
+	}
+	const words = new Int32Array(Math.ceil(length / 4));
+	const bytes = Buffer.from(words.buffer, 0, length);
+	Buffer.concat(parts).copy(bytes);
+	const { timeMs, utcOffsetMinutes } = record;
+	return { bytes, words, times, dates, timeMs, utcOffsetMinutes, secondMs: secondOf(timeMs) };
+}
+
+function setTime(image: Image, { timeMs, utcOffsetMinutes }: LogRecord): void {
+	const { bytes, secondMs } = image;
+	const isSameSecond = timeMs >= secondMs && timeMs < secondMs + 1000;
+	if (isSameSecond && utcOffsetMinutes === image.utcOffsetMinutes) {
+		for (const at of image.times) setMilliseconds(bytes, at + millisecondsAt, Math.trunc(timeMs) - secondMs);
+	} else {
+		for (const at of image.times) bytes.set(timestampBytes(timeMs, utcOffsetMinutes), at);
+		for (const at of image.dates) bytes.set(dateBytes(timeMs, utcOffsetMinutes), at);
+		image.secondMs = secondOf(timeMs);
+	}
+	image.timeMs = timeMs;
+	image.utcOffsetMinutes = utcOffsetMinutes;
+}
+
+/** When the second of a time began; `Infinity` for one that is printed as another, or before 1970. */
+function secondOf(timeMs: number): number {
+	return timeMs >= 0 && timeMs < plainTimesMs ? Math.floor(timeMs / 1000) * 1000 : Number.POSITIVE_INFINITY;
+}
+
+function setMilliseconds(bytes: Buffer, at: number, milliseconds: number): void {
+	const tens = (milliseconds / 10) | 0;
+	const hundreds = (milliseconds / 100) | 0;
+	bytes[at] = zero + hundreds;
+	bytes[at + 1] = zero + tens - hundreds * 10;
+	bytes[at + 2] = zero + milliseconds - tens * 10;
+}
+
+function writePieces(pieces: readonly HeadPiece[], record: LogRecord, out: LineBuffer): void {
+	for (const piece of pieces) out.writeBytes(bytesOf(piece, record));
+}
+
+const nothing: Buffer = Buffer.alloc(0);
+
+function bytesOf(piece: HeadPiece, record: LogRecord): Buffer {
+	switch (piece.kind) {
+		case "constant":
+			return piece.bytes;
+		case "level":
+			return piece.of(record.level);
+		case "callSite":
+			return piece.of(record.callSite);
+		case "time":
+			return timestampBytes(record.timeMs, record.utcOffsetMinutes);
+		case "date":
+			return dateBytes(record.timeMs, record.utcOffsetMinutes);
+		case "queue":
+			return nothing;
+		default:
+			return piece satisfies never;
+	}
+}
