@@ -6,8 +6,8 @@
  */
 
 import { getSystemErrorName } from "node:util";
-import koffi from "koffi";
 import { PylogError } from "../shared/errors.ts";
+import { loadKoffi } from "./koffi.ts";
 
 /** System call numbers of `futex` by processor (little-endian ones only), from the kernel's tables. */
 const futexCallNumbers: Readonly<Record<string, number>> = {
@@ -27,6 +27,7 @@ if (process.platform !== "linux" || futexCallNumber === undefined) {
 	);
 }
 
+const koffi = loadKoffi();
 const library = koffi.load(null);
 const cMmap = library.func("void *mmap(void *, size_t, int, int, int, int64_t)");
 const cMunmap = library.func("int munmap(void *, size_t)");

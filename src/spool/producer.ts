@@ -11,12 +11,12 @@
  * A death anywhere leaves at most an uncommitted tail. Between 2 and 5 nothing is called that could wait or throw.
  */
 
-import { randomBytes } from "node:crypto";
 import type { FileLock } from "../platform/file-lock.ts";
 import { hasStack } from "../platform/stack.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
+import { randomWord } from "../shared/random-word.ts";
 import { ControlFile } from "./control-file.ts";
 import { controlWords, slotCount, slotWords } from "./control-layout.ts";
 import { cutEntry } from "./cut-entry.ts";
@@ -78,7 +78,7 @@ export class Producer {
 		this.#alive = alive;
 		this.#slotWord = control.slotWord(slot);
 		this.#directory = producerDirectory(control.paths, number);
-		const nonce = randomBytes(4).readUInt32LE();
+		const nonce = randomWord();
 		const room = new SpoolRoom(control, this.#directory, options.maxSpoolBytes ?? defaultMaxSpoolBytes);
 		const place = { directory: this.#directory, slotWord: this.#slotWord, segmentBytes: options.segmentBytes };
 		const owner = { control, room, producer: number, nonce, ...place };
