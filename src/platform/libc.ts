@@ -2,7 +2,7 @@
  * The system calls Node does not offer, bound once with koffi. Nothing outside `src/platform/` knows koffi.
  *
  * Linux only: the constants below are Linux's, and the futex call is made by number. All calls block the thread for
- * the time of the system call, except {@link futexWait}, which waits on a thread of libuv's pool.
+ * the time of the system call, except {@link futexWait} and {@link populate}, which wait on a thread of libuv's pool.
  */
 
 import { getSystemErrorName } from "node:util";
@@ -34,6 +34,7 @@ const cMunmap = library.func("int munmap(void *, size_t)");
 const cFlock = library.func("int flock(int, int)");
 const cFallocate = library.func("int posix_fallocate(int, int64_t, int64_t)");
 const cIoctl = library.func("int ioctl(int, unsigned long, void *)");
+const cMadvise = library.func("int madvise(void *, size_t, int)");
 const cSyscall = library.func("long syscall(long, void *, int, int, void *, void *, int)");
 
 const PROT_NONE = 0;
@@ -42,6 +43,7 @@ const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
+const MADV_POPULATE_WRITE = 23;
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -75,6 +77,15 @@ export function mmapNothingAt(address: Address, sizeBytes: number): void {
 	checkMapped(cMmap(address, sizeBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) as Address, {
 		sizeBytes,
 	});
+}
+
+/**
+ * Lets the kernel make pages ready for stores, as the first store into each would. Does not block: a thread of libuv's
+ * pool waits for it. Kernels before 5.14 do not know it, and addresses that are taken away meanwhile end it: then the
+ * stores do it, as ever.
+ */
+export function populate(address: Address, sizeBytes: number): void {
+	cMadvise.async(address, sizeBytes, MADV_POPULATE_WRITE, () => undefined);
 }
 
 function checkMapped(address: Address, about: Readonly<Record<string, unknown>>): Address {
