@@ -128,7 +128,8 @@ export class Pylog {
 			try {
 				draft.message(message);
 				draft.flags = recordFlags.finished;
-				this.#append(lane, levels.info, undefined, draft);
+				draft.callSite = undefined;
+				this.#append(lane, levels.info, draft);
 			} finally {
 				giveBackDraft(draft);
 			}
@@ -198,7 +199,10 @@ export class Pylog {
 				try {
 					if (typeof first !== "string" || rest.length > 0) this.#writeArguments(draft, first, rest);
 					else draft.message(first);
-					this.#append(this.#family.lanes[level] as LaneIndex, level, method, draft);
+					const { options, lanes } = this.#family;
+					// Here and not further down: each frame in between costs a tenth more.
+					draft.callSite = options.callSite ? callSiteDefinition(callSite(method, options.callerSkip)) : undefined;
+					this.#append(lanes[level] as LaneIndex, level, draft);
 				} finally {
 					giveBackDraft(draft);
 				}
@@ -225,13 +229,11 @@ export class Pylog {
 		if (hasError) draft.text(encodeError(error));
 	}
 
-	/** The common end of all calls. `above` is the function whose caller is the call site; `undefined` for none. */
-	#append(lane: LaneIndex, level: number, above: LogMethod | undefined, draft: Draft): void {
+	/** The common end of all calls. */
+	#append(lane: LaneIndex, level: number, draft: Draft): void {
 		const { options, shared } = this.#family;
 		draft.level = level;
 		draft.definition = this.#definition;
-		draft.callSite =
-			options.callSite && above !== undefined ? callSiteDefinition(callSite(above, options.callerSkip)) : undefined;
 		shared.append(lane, draft, options.onFull);
 	}
 }
