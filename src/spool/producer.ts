@@ -177,13 +177,18 @@ export class Producer {
 
 	/** As {@link append}, for a record that is laid out already. The draft stays the caller's. */
 	appendDraft(lane: LaneIndex, draft: Draft, whenFull: FullPolicy): boolean {
-		const isUsual =
-			!this.#closed &&
-			this.control.mapping.words[controlWords.closedLanes] === 0 &&
-			!this.#drops.isPending &&
-			draft.end <= maxPartBytes &&
-			(draft.level >= whenFull.below || !this.#isScarce(whenFull));
-		return (isUsual && this.#tryToCommit(lane, draft, false)) || this.append(lane, draft.toEntry(), whenFull);
+		if (this.#closed) return false;
+		const closedLanes = this.control.mapping.words[controlWords.closedLanes] as number;
+		if (closedLanes === 0 && draft.end <= maxPartBytes) {
+			if (draft.level < whenFull.below && this.#isScarce(whenFull)) {
+				return this.#drop(lane, draft, "the spool is nearly full", whenFull);
+			}
+			if (!this.#drops.isPending && this.#tryToCommit(lane, draft, false)) return true;
+			if (whenFull.deadlineMs === 0 && this.#hadStack && this.#isKnownFull(lane, draft.neededBytes)) {
+				return this.#drop(lane, draft, "the spool is full", whenFull);
+			}
+		}
+		return this.append(lane, draft.toEntry(), whenFull);
 	}
 
 	/** As {@link append}, for a caller who keeps what is not taken or tells of it: nothing is counted as dropped. */
@@ -353,8 +358,8 @@ export class Producer {
 		return isAtRest && !this.#chains.some((chain) => chain.hasSpare);
 	}
 
-	#drop(lane: LaneIndex, entry: Entry, reason: DropReason, whenFull: FullPolicy): false {
-		this.#drops.add(lane, entry, reason, whenFull, this.#chains[lane].refusedBecause);
+	#drop(lane: LaneIndex, record: Draft | Entry, reason: DropReason, whenFull: FullPolicy): false {
+		this.#drops.add(lane, record, reason, whenFull, this.#chains[lane].refusedBecause);
 		announceStore("producer.count-drop");
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropped, this.#drops.total | 0);
 		this.#upkeep.soon(trimIntervalMs);
