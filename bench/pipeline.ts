@@ -30,20 +30,20 @@ async function askPipeline(pace: Pace): Promise<Tally> {
 	for (const [round, { files, processes, peer }] of interleaved(subjects, rounds)) {
 		pace.tell(`pipeline: round ${round + 1} of ${rounds}, ${processes} processes, ${files} files, ${peer}`);
 		const { linesPerSecond } = await flood({ peer, processes, files, lines }, scratch);
-		tally.add(round, group(processes, files), peer, "until in the file", "lines/s", linesPerSecond);
+		tally.add(round, group(files), peer, measure(processes), "lines/s", linesPerSecond);
 		scratch.removeFiles();
 	}
-	for (const files of [1, 8]) {
-		for (const processes of [1, 2, 4, 8]) {
-			for (const peer of peers.slice(1)) {
-				const of = group(processes, files);
-				tally.compare(`pipeline.${processes}p${files}f`, of, "until in the file", "pylog", peer);
-			}
-		}
+	for (const { files, processes, peer } of subjects) {
+		if (peer === "pylog") continue;
+		tally.compare(`pipeline.${processes}p${files}f`, group(files), measure(processes), "pylog", peer);
 	}
 	return tally;
 }
 
-function group(processes: number, files: number): string {
-	return `${processes} process${processes > 1 ? "es" : ""} to ${files} file${files > 1 ? "s" : ""}`;
+function group(files: number): string {
+	return files === 1 ? "to one file" : `to ${files} files`;
+}
+
+function measure(processes: number): string {
+	return processes === 1 ? "1 process" : `${processes} processes`;
 }

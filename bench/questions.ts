@@ -1,5 +1,6 @@
 /** All questions, in the order in which they are asked. */
 import { call } from "./call.ts";
+import { configurations } from "./configurations.ts";
 import { cpu } from "./cpu.ts";
 import { drain } from "./drain.ts";
 import { latency } from "./latency.ts";
@@ -10,4 +11,15 @@ import { server } from "./server.ts";
 import { start } from "./start.ts";
 import { visible } from "./visible.ts";
 
-export const questions: readonly Question[] = [call, latency, pipeline, cpu, drain, visible, start, producers, server];
+export const questions: readonly Question[] = [
+	call,
+	latency,
+	pipeline,
+	cpu,
+	drain,
+	visible,
+	start,
+	producers,
+	server,
+	configurations,
+];

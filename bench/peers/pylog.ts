@@ -1,9 +1,10 @@
 /** Pylog: JSON lines, as most peers write. `finish` does not leave the queue, so that more can be logged. */
-import { pylog } from "pylog";
+import { type LoggerOptions, pylog } from "pylog";
 import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
-export function openPylog({ path, cacheDir, site, startsLogman }: PeerOptions): Peer {
+/** `options` are those that a question wants to be other than usual. */
+export function openPylog({ path, cacheDir, site, startsLogman }: PeerOptions, options: LoggerOptions = {}): Peer {
 	const logger = pylog({
 		filename: path,
 		cacheDir,
@@ -11,6 +12,7 @@ export function openPylog({ path, cacheDir, site, startsLogman }: PeerOptions): 
 		callSite: site,
 		level: "info",
 		logman: startsLogman === true ? "auto" : "external",
+		...options,
 	});
 	const child = logger.child(bindings);
 	return {

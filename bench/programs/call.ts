@@ -7,7 +7,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { openPeer } from "../peers/open-peer.ts";
 import type { Call, Case, PeerOptions } from "../peers/peer.ts";
 import { LineCount, untilCounted } from "../run/line-count.ts";
-import { say, told } from "../run/told.ts";
+import { say, stay, told } from "../run/told.ts";
 
 export interface CallOptions extends Omit<PeerOptions, "site"> {
 	readonly peer: string;
@@ -28,8 +28,7 @@ const callsPerTurn = 100;
 /** What the warm-up has left is written meanwhile. */
 const restMs = 50;
 
-// A worker thread that writes lines does not keep the process.
-setInterval(() => undefined, 1000);
+stay();
 const { peer: name, case: kind, path, cacheDir, warmUpCalls, calls } = told<CallOptions>();
 const peer = await openPeer(name, { path, cacheDir, site: kind === "site" });
 const call = peer.calls[kind];

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { openPeer } from "../peers/open-peer.ts";
-import { say, told, word } from "../run/told.ts";
+import { say, stay, told, word } from "../run/told.ts";
 
 export interface FloodOptions {
 	readonly peer: string;
@@ -20,8 +20,7 @@ export interface FloodFound {
 
 const callsPerTurn = 100;
 
-// A worker thread that writes lines does not keep the process.
-setInterval(() => undefined, 1000);
+stay();
 const { peer, paths, cacheDir, warmUpCalls, calls } = told<FloodOptions>();
 const peers = await Promise.all(paths.map((path) => openPeer(peer, { path, cacheDir, site: false })));
 const logs = peers.map(({ calls: { fields } }) => fields as (index: number) => void);

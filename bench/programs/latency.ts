@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openPeer } from "../peers/open-peer.ts";
 import { quantile } from "../report/tally.ts";
 import { LineCount, untilCounted } from "../run/line-count.ts";
-import { say, told, word } from "../run/told.ts";
+import { say, stay, told, word } from "../run/told.ts";
 
 export interface LatencyOptions {
 	readonly peer: string;
@@ -31,6 +31,7 @@ const callsPerRequest = 2;
 const warmUpMs = 500;
 const mostCalls = 1_000_000;
 
+stay();
 const { peer: name, path, cacheDir } = told<LatencyOptions>();
 const peer = await openPeer(name, { path, cacheDir, site: false });
 const log = peer.calls.fields as (index: number) => void;

@@ -2,7 +2,7 @@
 import fastify from "fastify";
 import { openPeer } from "../peers/open-peer.ts";
 import { LineCount, untilCounted } from "../run/line-count.ts";
-import { say, told, word } from "../run/told.ts";
+import { say, stay, told, word } from "../run/told.ts";
 
 export interface ServerOptions {
 	/** Missing for a server that does not log. */
@@ -17,7 +17,7 @@ export interface ServerFound {
 
 const linesPerRequest = 2;
 
-setInterval(() => undefined, 1000);
+stay();
 const { peer: name, path, cacheDir } = told<ServerOptions>();
 const peer = name === undefined ? undefined : await openPeer(name, { path, cacheDir, site: false });
 const log = peer?.calls.fields;

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { openPeer } from "../peers/open-peer.ts";
 import { quantile } from "../report/tally.ts";
 import { LineCount } from "../run/line-count.ts";
-import { say, told, word } from "../run/told.ts";
+import { say, stay, told, word } from "../run/told.ts";
 
 export interface VisibleOptions {
 	readonly peer: string;
@@ -27,7 +27,7 @@ const pauseMs = 60;
 const pauseStepsMs = 17;
 const patienceMs = 10_000;
 
-setInterval(() => undefined, 1000);
+stay();
 const { peer: name, path, cacheDir, lines } = told<VisibleOptions>();
 const peer = await openPeer(name, { path, cacheDir, site: false });
 const log = peer.calls.fields as (index: number) => void;

@@ -32,6 +32,8 @@ export function startProgram(name: string, options: object): Program {
 	});
 	running.add(child);
 	const closed = once(child, "close").then(() => running.delete(child));
+	// One that has ended hears no more; how it ended is what is told.
+	child.stdin.on("error", () => undefined);
 	let errors = "";
 	child.stderr.on("data", (text) => (errors += text));
 	const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -66,7 +68,6 @@ export function startProgram(name: string, options: object): Program {
 export async function runProgram<Said>(name: string, options: object): Promise<Said> {
 	await using program = startProgram(name, options);
 	const said = await program.hear<Said>();
-	program.tell("");
 	await program.ended();
 	return said;
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LogmanHandle, startLogman } from "pylog";
+import { type LogmanHandle, startLogman, type StartLogmanOptions } from "pylog";
 
 const folders = new Set<string>();
 const logmans = new Set<number>();
@@ -55,8 +55,8 @@ export class Scratch implements AsyncDisposable {
 	}
 
 	/** Starts a logman for the queue, which runs until {@link Scratch.stopLogman}. */
-	async startLogman(): Promise<void> {
-		this.#logman = await startLogman({ cacheDir: this.cacheDir, idleExitMs: logmanIdleExitMs });
+	async startLogman(options: StartLogmanOptions = {}): Promise<void> {
+		this.#logman = await startLogman({ cacheDir: this.cacheDir, idleExitMs: logmanIdleExitMs, ...options });
 		logmans.add(this.#logman.pid);
 	}
 

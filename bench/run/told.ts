@@ -18,3 +18,8 @@ export async function word(): Promise<void> {
 	process.stdin.off("end", ended);
 	process.stdin.pause();
 }
+
+/** Keeps the process until it leaves: worker threads and writes that a logger has under way may not. */
+export function stay(): void {
+	setInterval(() => undefined, 1000);
+}
