@@ -6,6 +6,7 @@
  * what was read stays in place until the next look.
  */
 
+import { type ChunkMemory, giveMemoryBack, takeMemory } from "./chunk-memory.ts";
 import { knownCallSite } from "./known-call-sites.ts";
 import type { LoggerDefinition } from "./log-record.ts";
 import { parseDefinition } from "./logger-definition.ts";
@@ -20,6 +21,7 @@ const chunkBytes = 64 * 1024;
 /** Of many segments that are read at once, smaller ones: all chunks together stay near to the processor. */
 const allChunksBytes = 4 * 1024 * 1024;
 const leastChunkBytes = 16 * 1024;
+const noMemory: ChunkMemory = takeMemory(0);
 let openCount = 0;
 
 function fullChunkBytes(): number {
@@ -41,11 +43,11 @@ export class SegmentReader {
 	readonly path: string;
 	readonly header: SegmentHeader;
 	/** The chunk last read. */
-	chunk: Buffer = Buffer.alloc(0);
+	chunk: Buffer = noMemory.bytes;
 	/** The same as words. */
-	words: Int32Array = new Int32Array(0);
+	words: Int32Array = noMemory.words;
 	/** The same for numbers of any size. */
-	view: DataView = new DataView(new ArrayBuffer(0));
+	view: DataView = noMemory.view;
 	/** Whether the file ends before its header says so. */
 	readonly isTruncated: boolean;
 	readonly #descriptor: SegmentDescriptor;
@@ -221,9 +223,12 @@ export class SegmentReader {
 	}
 
 	close(): void {
-		if (this.#isOpen) openCount -= 1;
+		if (!this.#isOpen) return;
 		this.#isOpen = false;
+		openCount -= 1;
 		this.#descriptor.close();
+		giveMemoryBack({ bytes: this.chunk, words: this.words, view: this.view });
+		this.#useMemory(noMemory);
 	}
 
 	/** What reading the whole file once costs is no search. */
@@ -277,15 +282,20 @@ export class SegmentReader {
 		return (offset >= this.#start && offset + length <= this.#end) || this.#load(offset, length);
 	}
 
+	#useMemory({ bytes, words, view }: ChunkMemory): void {
+		this.chunk = bytes;
+		this.words = words;
+		this.view = view;
+		this.#checkedAt = -1;
+		this.#start = this.#end = 0;
+	}
+
 	#load(offset: number, length: number): boolean {
 		const goesOn = this.#isFull && offset >= this.#start && offset + length > this.#end;
 		this.#nextBytes = goesOn ? Math.min(this.#nextBytes * 2, fullChunkBytes()) : firstChunkBytes;
 		const wanted = Math.max(length, this.#nextBytes);
 		if (this.chunk.length < wanted || this.chunk.length > Math.max(wanted, chunkBytes) * 4) {
-			const memory = new ArrayBuffer((wanted + 7) & ~7);
-			this.chunk = Buffer.from(memory);
-			this.words = new Int32Array(memory);
-			this.view = new DataView(memory);
+			this.#useMemory(takeMemory(Math.max(wanted, fullChunkBytes())));
 		}
 		this.#checkedAt = -1;
 		const bytesRead = this.#descriptor.read(this.chunk, offset, wanted);
