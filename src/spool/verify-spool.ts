@@ -168,7 +168,8 @@ function checkProducers(
 	checkNumbering(paths, lastNumbers, problems);
 	if (control?.hasWrongSlotCount === true) problems.push(wrongSlotCount(paths));
 	problems.push(...(control?.impossibleWords ?? []).map((word) => impossibleWord(paths, word)));
-	if (control !== undefined && control.problem === undefined) checkReserved(paths, control, problems);
+	const isCountable = control?.problem === undefined && isFolder(paths.producers);
+	if (control !== undefined && isCountable) checkReserved(paths, control, problems);
 	if (control?.problem === undefined) checkSlots(paths, control, new Set(numbers), problems);
 	return { producers: { living, dead: numbers.length - living }, segments, records };
 }
