@@ -25,6 +25,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { bundle } from "./bundle.mjs";
 import { withLock } from "./lock.mjs";
 import { filesBelow, hashOf, readStamp, removeStamp, root, writeStamp } from "./stamp.mjs";
 
@@ -39,6 +40,7 @@ const inputs = [
 	"tsconfig.json",
 	"tsconfig.programs.json",
 	"package-lock.json",
+	"scripts/bundle.mjs",
 ];
 const temporaryPrefix = "build.tmp-";
 
@@ -50,9 +52,9 @@ export function isBuilt() {
 /**
  * Builds everything. The caller holds the lock. Files are emitted in spite of type errors.
  *
- * @returns {string[]} the compiler's messages; none when all went well
+ * @returns {Promise<string[]>} the compiler's messages; none when all went well
  */
-export function build() {
+export async function build() {
 	const stamp = stampOfNow();
 	removeStamp("build");
 	for (const name of readdirSync(root)) {
@@ -60,7 +62,7 @@ export function build() {
 	}
 	const temporary = join(root, `${temporaryPrefix}${process.pid}`);
 	try {
-		const messages = [...new Set([...buildPackage(temporary), ...buildPrograms(temporary)])];
+		const messages = [...new Set([...(await buildPackage(temporary)), ...buildPrograms(temporary)])];
 		if (messages.length === 0) writeStamp("build", stamp);
 		return messages;
 	} finally {
@@ -69,8 +71,9 @@ export function build() {
 }
 
 /** @param {string} temporary */
-function buildPackage(temporary) {
+async function buildPackage(temporary) {
 	const messages = compile("tsconfig.json", temporary);
+	await bundle(temporary);
 	const command = join(temporary, "cli", "main.js");
 	if (existsSync(command)) chmodSync(command, 0o755);
 	replace(temporary, join(root, "dist"));

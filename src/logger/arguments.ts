@@ -27,6 +27,13 @@ export interface ParsedArguments {
  * others the first error is the line's error, and the first object its fields.
  */
 export function parseArguments(first: unknown, rest: readonly unknown[]): ParsedArguments {
+	if (typeof first === "string" && rest.length === 1 && !first.includes("%")) {
+		const only = rest[0];
+		// The usual call, without the lists of what is left over.
+		if (hasFields(only) && !isErrorLike(only)) {
+			return { message: first, fields: only, hasError: false, error: undefined };
+		}
+	}
 	if (typeof first !== "object" || first === null) return assignFormatted(safeText(first), [], rest);
 	const [second, ...others] = rest;
 	return typeof second === "string"

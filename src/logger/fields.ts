@@ -2,11 +2,12 @@
  * Fields as the members of a JSON object, without braces: `"userId":42,"name":"x"`.
  *
  * Invariants: nothing here throws; no key occurs twice in a line, and none is one the line has of its own; whatever is
- * renamed, cut or unreadable shows. A flat object of primitive values is the hot path: it is written by concatenation,
- * with the text of each key kept from calls before; two fields cost 90 ns on Node 20, where `JSON.stringify` takes 145.
+ * renamed, cut or unreadable shows. A flat object of primitive values is the hot path: it is written into the draft of
+ * the record piece by piece, with the text of each key kept from calls before.
  */
 
-import type { Format } from "../spool/log-record.ts";
+import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
+import { type Format, recordFlags } from "../spool/log-record.ts";
 import { encodeRecord } from "./error-record.ts";
 import { FieldNames } from "./field-names.ts";
 import { cutMark, jsonString, throwsMark } from "./json-text.ts";
@@ -33,34 +34,60 @@ export interface EncodedFields {
 	readonly error: object | undefined;
 }
 
+const comma = 0x2c;
+const nothingUnusual: OwnFields = { error: undefined, names: undefined };
 const maxKnownKeys = 1000;
 const maxKnownKeyChars = 64;
 /** Key → `"key":`, of keys that stay as they are. */
 const knownLabels: Readonly<Record<Format, Map<string, string>>> = { text: new Map(), json: new Map() };
 
 /**
- * The members of one call's fields.
+ * Writes the members of one call's fields into its draft. Returns the error that was the value of the field `err`, which
+ * then is no field.
  *
  * A key of the line's own gets underscores until it is free. A key that is bound as well keeps the call's value; the
  * bound value moves to the key with an underscore, unless both are equal. An error under the key `err` is taken out as
  * the line's error, unless the line has one.
  */
+export function writeFields(
+	draft: Draft,
+	fields: object,
+	bound: BoundFields | undefined,
+	format: Format,
+	lineHasError: boolean,
+): object | undefined {
+	const { error, names } = writeOwn(draft, fields, bound, format, !lineHasError, undefined);
+	if (names?.hasConflicts === true) {
+		const own = draft.textFrom(draft.fieldsStart);
+		draft.end = draft.fieldsStart;
+		draft.flags |= recordFlags.ownFieldsOnly;
+		draft.text(`${joinMembers(names.keptBound())},${own}`);
+	}
+	draft.endFields();
+	return error;
+}
+
+/** The same as a text. */
 export function encodeFields(
 	fields: object,
 	bound: BoundFields | undefined,
 	format: Format,
 	lineHasError = false,
 ): EncodedFields {
-	const own = encodeOwn(fields, bound, format, !lineHasError, undefined);
-	if (own.names?.hasConflicts !== true) return own;
-	const kept = joinMembers(own.names.keptBound());
-	return { members: `${kept},${own.members}`, ownFieldsOnly: true, error: own.error };
+	const draft = takeDraft();
+	try {
+		draft.message("");
+		const error = writeFields(draft, fields, bound, format, lineHasError);
+		return { members: draft.textFrom(0), ownFieldsOnly: (draft.flags & recordFlags.ownFieldsOnly) !== 0, error };
+	} finally {
+		giveBackDraft(draft);
+	}
 }
 
 /** The fields of a child logger together with its parent's, by the same rules. An error under `err` stays a field. */
 export function bindFields(parent: BoundFields | undefined, fields: object, format: Format): BoundFields {
 	const entries = new Map<string, string>();
-	const { names } = encodeOwn(fields, parent, format, false, entries);
+	const names = namesOf(fields, parent, format, entries);
 	const kept = names?.keptBound() ?? parent?.keys ?? [];
 	const keys = new Map([...kept, ...entries]);
 	return { members: joinMembers(keys), keys };
@@ -70,12 +97,29 @@ function joinMembers(entries: ReadonlyMap<string, string>): string {
 	return Array.from(entries, ([key, text]) => `${jsonString(key)}:${text}`).join(",");
 }
 
-interface OwnFields extends EncodedFields {
+function namesOf(
+	fields: object,
+	parent: BoundFields | undefined,
+	format: Format,
+	entries: Map<string, string>,
+): FieldNames | undefined {
+	const draft = takeDraft();
+	try {
+		draft.message("");
+		return writeOwn(draft, fields, parent, format, false, entries).names;
+	} finally {
+		giveBackDraft(draft);
+	}
+}
+
+interface OwnFields {
+	readonly error: object | undefined;
 	/** Only where a name was not known or not free. */
 	readonly names: FieldNames | undefined;
 }
 
-function encodeOwn(
+function writeOwn(
+	draft: Draft,
 	fields: object,
 	bound: BoundFields | undefined,
 	format: Format,
@@ -83,9 +127,10 @@ function encodeOwn(
 	entries: Map<string, string> | undefined,
 ): OwnFields {
 	try {
-		return encodeEach(sourceOf(fields), bound, format, mayTakeError, entries);
+		return writeEach(draft, sourceOf(fields), bound, format, mayTakeError, entries);
 	} catch (thrown) {
-		return encodeEach({ fields: throwsMark(thrown) }, bound, format, false, entries);
+		draft.end = draft.fieldsStart;
+		return writeEach(draft, { fields: throwsMark(thrown) }, bound, format, false, entries);
 	}
 }
 
@@ -100,7 +145,8 @@ function sourceOf(fields: object): Readonly<Record<string, unknown>> {
  * The hot path. Throws only before it has written anything: a proxy may refuse to list its keys.
  * `entries`, if given, receives the members one by one.
  */
-function encodeEach(
+function writeEach(
+	draft: Draft,
 	fields: Readonly<Record<string, unknown>>,
 	bound: BoundFields | undefined,
 	format: Format,
@@ -109,44 +155,49 @@ function encodeEach(
 ): OwnFields {
 	const keys = Object.keys(fields);
 	const known = knownLabels[format];
+	const start = draft.end;
 	let names: FieldNames | undefined;
 	let error: object | undefined;
-	let members = "";
 	let charsLeft = maxFieldsChars;
 	let index = 0;
 	for (; index < keys.length && index < maxBreadth && charsLeft > 0; index++) {
 		const key = keys[index] as string;
 		const value = readField(fields, key);
+		if (value === undefined) continue;
 		if (mayTakeError && key === "err" && isError(value)) {
 			error = value;
 			continue;
 		}
-		const text = typeof value === "object" ? encodeObjectField(value, key, charsLeft) : encodeFlatField(value);
-		if (text === undefined) continue;
+		const memberStart = draft.end;
+		if (memberStart > start) draft.byte(comma);
 		let name = key;
-		let label = known.get(key);
-		if (label === undefined) {
+		const label = known.get(key);
+		if (label !== undefined) {
+			draft.text(label);
+		} else {
 			names ??= new FieldNames(keys, bound?.keys, format);
 			name = names.nameFor(key);
-			label = labelOf(name, key, known);
+			draft.text(labelOf(name, key, known));
 		}
-		if (bound !== undefined) {
-			const boundText = bound.keys.get(name);
-			if (boundText === text) continue;
-			if (boundText !== undefined) (names ??= new FieldNames(keys, bound?.keys, format)).addConflict(name);
+		const valueStart = draft.end;
+		const chars = writeValue(draft, value, key, charsLeft);
+		const boundText = bound?.keys.get(name);
+		if (chars === 0 || (boundText !== undefined && boundText === draft.textFrom(valueStart))) {
+			draft.end = memberStart;
+			continue;
 		}
-		members += members === "" ? label + text : `,${label}${text}`;
-		charsLeft -= label.length + text.length + 1;
-		entries?.set(name, text);
+		if (boundText !== undefined) (names ??= new FieldNames(keys, bound?.keys, format)).addConflict(name);
+		charsLeft -= valueStart - memberStart + chars;
+		entries?.set(name, draft.textFrom(valueStart));
 	}
 	if (index < keys.length) {
 		names ??= new FieldNames(keys, bound?.keys, format);
 		const name = names.freeName("…");
 		const text = jsonString(cutMark(keys.length - index, "fields"));
-		members += `${members === "" ? "" : ","}${jsonString(name)}:${text}`;
+		draft.text(`${draft.end === start ? "" : ","}${jsonString(name)}:${text}`);
 		entries?.set(name, text);
 	}
-	return { members, ownFieldsOnly: false, error, names };
+	return error === undefined && names === undefined ? nothingUnusual : { error, names };
 }
 
 function readField(fields: Readonly<Record<string, unknown>>, key: string): unknown {
@@ -157,11 +208,23 @@ function readField(fields: Readonly<Record<string, unknown>>, key: string): unkn
 	}
 }
 
-function encodeFlatField(value: unknown): string | undefined {
-	return value === undefined ? undefined : encodePrimitive(value);
+/** Writes a value. Returns how many characters that were, 0 where JSON leaves the value out. */
+function writeValue(draft: Draft, value: unknown, key: string, charsLeft: number): number {
+	const start = draft.end;
+	if (typeof value === "string") {
+		if (draft.plainString(value)) return draft.end - start;
+	} else if (typeof value === "number" && (value | 0) === value) {
+		draft.integer(value);
+		return draft.end - start;
+	}
+	const text = typeof value === "object" ? encodeObjectField(value, key, charsLeft) : encodePrimitive(value);
+	if (text === undefined) return 0;
+	draft.text(text);
+	return text.length;
 }
 
 function encodeObjectField(value: object | null, key: string, charsLeft: number): string | undefined {
+	if (value === null) return "null";
 	const walk: Walk = { encodeError: encodeRecord, ancestors: [], charsLeft: Math.min(maxValueChars, charsLeft) };
 	return encodeValue(value, walk, key);
 }

@@ -14,11 +14,12 @@ import { type CompiledLogform, compileLogform, renderPrefix } from "../line/logf
 import { type LaneIndex, laneIndex } from "../shared/lane.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { Definition } from "../spool/definition.ts";
+import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
 import { recordFlags } from "../spool/log-record.ts";
 import { parseArguments } from "./arguments.ts";
 import { callSite } from "./call-site.ts";
 import { encodeError, errorMessage } from "./error-record.ts";
-import { type BoundFields, bindFields, encodeFields, type EncodedFields } from "./fields.ts";
+import { type BoundFields, bindFields, writeFields } from "./fields.ts";
 import { flushLines } from "./flush.ts";
 import { type LoggerOptions, type ResolvedLoggerOptions, validateLevel, validateOptions } from "./options.ts";
 import { SharedProducer } from "./shared-producer.ts";
@@ -59,7 +60,6 @@ interface Family {
 
 /** How long closing waits for lines to be written. */
 const closeWaitMs = 5000;
-const noFields: EncodedFields = { members: "", ownFieldsOnly: false, error: undefined };
 
 /** A logger; `pylog(options)` makes one. Its methods can be passed on without `this`. */
 export class Pylog {
@@ -124,7 +124,15 @@ export class Pylog {
 		try {
 			const lane = options.priority === true ? laneIndex.priority : laneIndex.normal;
 			const message = String(line).replace(/\r?\n$/, "");
-			this.#append(lane, levels.info, recordFlags.finished, undefined, { message, fields: noFields, error: "" });
+			const draft = takeDraft();
+			try {
+				draft.message(message);
+				draft.flags = recordFlags.finished;
+				draft.callSite = undefined;
+				this.#append(lane, levels.info, draft);
+			} finally {
+				giveBackDraft(draft);
+			}
 		} catch (error) {
 			tryToWarn(this.#family, error);
 		}
@@ -187,9 +195,17 @@ export class Pylog {
 		const method = (first: unknown, ...rest: readonly unknown[]): void => {
 			if (level < this.#threshold) return;
 			try {
-				const lane = this.#family.lanes[level] as LaneIndex;
-				if (typeof first !== "string" || rest.length > 0) this.#appendArguments(lane, level, method, first, rest);
-				else this.#append(lane, level, 0, method, { message: first, fields: noFields, error: "" });
+				const draft = takeDraft();
+				try {
+					if (typeof first !== "string" || rest.length > 0) this.#writeArguments(draft, first, rest);
+					else draft.message(first);
+					const { options, lanes } = this.#family;
+					// Here and not further down: each frame in between costs a tenth more.
+					draft.callSite = options.callSite ? callSiteDefinition(callSite(method, options.callerSkip)) : undefined;
+					this.#append(lanes[level] as LaneIndex, level, draft);
+				} finally {
+					giveBackDraft(draft);
+				}
 			} catch (error) {
 				tryToWarn(this.#family, error);
 			}
@@ -197,46 +213,34 @@ export class Pylog {
 		return method;
 	}
 
-	#appendArguments(lane: LaneIndex, level: number, method: LogMethod, first: unknown, rest: readonly unknown[]): void {
+	#writeArguments(draft: Draft, first: unknown, rest: readonly unknown[]): void {
 		const parsed = parseArguments(first, rest);
-		const { format } = this.#family.options;
-		const fields =
-			parsed.fields === undefined ? noFields : encodeFields(parsed.fields, this.#bound, format, parsed.hasError);
-		const error = parsed.hasError ? parsed.error : fields.error;
-		const hasError = parsed.hasError || error !== undefined;
-		// `{ err }` without a message: the error's own, as for an error alone.
-		const message = parsed.message === "" && hasError ? errorMessage(error) : parsed.message;
-		this.#append(lane, level, 0, method, { message, fields, error: hasError ? encodeError(error) : "" });
+		let { error, hasError } = parsed;
+		draft.message(parsed.message === "" && hasError ? errorMessage(error) : parsed.message);
+		if (parsed.fields !== undefined) {
+			const inFields = writeFields(draft, parsed.fields, this.#bound, this.#family.options.format, hasError);
+			if (inFields !== undefined) {
+				error = inFields;
+				hasError = true;
+				// `{ err }` without a message: the error's own, as for an error alone.
+				if (parsed.message === "") draft.insertMessage(errorMessage(error));
+			}
+		}
+		if (hasError) draft.text(encodeError(error));
 	}
 
-	/** The common end of all calls. `above` is the function whose caller is the call site; `undefined` for none. */
-	#append(lane: LaneIndex, level: number, flags: number, above: LogMethod | undefined, parts: Parts): void {
+	/** The common end of all calls. */
+	#append(lane: LaneIndex, level: number, draft: Draft): void {
 		const { options, shared } = this.#family;
-		const { message, fields, error } = parts;
-		const entry = {
-			level,
-			timeMs: 0,
-			flags: fields.ownFieldsOnly ? flags | recordFlags.ownFieldsOnly : flags,
-			definition: this.#definition,
-			callSite:
-				options.callSite && above !== undefined ? callSiteDefinition(callSite(above, options.callerSkip)) : undefined,
-			message,
-			fields: fields.members,
-			error,
-		};
-		shared.append(lane, entry, options.onFull);
+		draft.level = level;
+		draft.definition = this.#definition;
+		shared.append(lane, draft, options.onFull);
 	}
 }
 
 /** Makes a logger. See {@link Pylog} and {@link LoggerOptions}. */
 export function pylog(options: LoggerOptions = {}): Pylog {
 	return new Pylog(options);
-}
-
-interface Parts {
-	readonly message: string;
-	readonly fields: EncodedFields;
-	readonly error: string;
 }
 
 /** What a child takes over, handed to its constructor behind the options' back. */

@@ -11,7 +11,8 @@ import { RunningTime } from "../platform/running-time.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
 import { spoolPaths } from "../spool/paths.ts";
 import type { FullPolicy } from "../spool/full-policy.ts";
-import { type Entry, Producer } from "../spool/producer.ts";
+import type { Draft } from "../spool/draft.ts";
+import { Producer } from "../spool/producer.ts";
 import type { LaneIndex } from "../shared/lane.ts";
 
 /** A logman that was started for a logger leaves after so long without producers and with an empty queue. */
@@ -109,12 +110,12 @@ export class SharedProducer {
 		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
 	}
 
-	/** As `Producer.append`. A call that waits sees to it that a logman runs. */
-	append(lane: LaneIndex, entry: Entry, whenFull: FullPolicy): boolean {
+	/** As `Producer.appendDraft`. A call that waits sees to it that a logman runs. */
+	append(lane: LaneIndex, draft: Draft, whenFull: FullPolicy): boolean {
 		const isTaken =
-			this.producer.append(lane, entry, whenFull) ||
+			this.producer.appendDraft(lane, draft, whenFull) ||
 			// Where the spool was removed or moved, the record goes into a new one.
-			(this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, entry, whenFull));
+			(this.#isDueToLook() && this.leaveIfGone() && this.producer.appendDraft(lane, draft, whenFull));
 		// Whoever logs while his process ends, behind our own handler, has no other moment.
 		if (isEnding) this.waitAtExit();
 		return isTaken;

@@ -2,12 +2,12 @@
  * The system calls Node does not offer, bound once with koffi. Nothing outside `src/platform/` knows koffi.
  *
  * Linux only: the constants below are Linux's, and the futex call is made by number. All calls block the thread for
- * the time of the system call, except {@link futexWait}, which waits on a thread of libuv's pool.
+ * the time of the system call, except {@link futexWait} and {@link populate}, which wait on a thread of libuv's pool.
  */
 
 import { getSystemErrorName } from "node:util";
-import koffi from "koffi";
 import { PylogError } from "../shared/errors.ts";
+import { loadKoffi } from "./koffi.ts";
 
 /** System call numbers of `futex` by processor (little-endian ones only), from the kernel's tables. */
 const futexCallNumbers: Readonly<Record<string, number>> = {
@@ -27,12 +27,14 @@ if (process.platform !== "linux" || futexCallNumber === undefined) {
 	);
 }
 
+const koffi = loadKoffi();
 const library = koffi.load(null);
 const cMmap = library.func("void *mmap(void *, size_t, int, int, int, int64_t)");
 const cMunmap = library.func("int munmap(void *, size_t)");
 const cFlock = library.func("int flock(int, int)");
 const cFallocate = library.func("int posix_fallocate(int, int64_t, int64_t)");
 const cIoctl = library.func("int ioctl(int, unsigned long, void *)");
+const cMadvise = library.func("int madvise(void *, size_t, int)");
 const cSyscall = library.func("long syscall(long, void *, int, int, void *, void *, int)");
 
 const PROT_NONE = 0;
@@ -41,6 +43,7 @@ const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
+const MADV_POPULATE_WRITE = 23;
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -74,6 +77,15 @@ export function mmapNothingAt(address: Address, sizeBytes: number): void {
 	checkMapped(cMmap(address, sizeBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) as Address, {
 		sizeBytes,
 	});
+}
+
+/**
+ * Lets the kernel make pages ready for stores, as the first store into each would. Does not block: a thread of libuv's
+ * pool waits for it. Kernels before 5.14 do not know it, and addresses that are taken away meanwhile end it: then the
+ * stores do it, as ever.
+ */
+export function populate(address: Address, sizeBytes: number): void {
+	cMadvise.async(address, sizeBytes, MADV_POPULATE_WRITE, () => undefined);
 }
 
 function checkMapped(address: Address, about: Readonly<Record<string, unknown>>): Address {

@@ -6,7 +6,8 @@
  * (see `reserve.ts`) over the whole size before it is mapped: a store into a hole on a full disk is a SIGBUS.
  */
 
-import { type Address, mmapSharedAt } from "./libc.ts";
+import { isMainThread } from "node:worker_threads";
+import { type Address, mmapSharedAt, populate } from "./libc.ts";
 import { Region } from "./region.ts";
 
 /**
@@ -57,6 +58,14 @@ export class Mapping {
 	/** Address of a 32-bit word, for a futex. */
 	addressOf(wordIndex: number): Address {
 		return this.#region.address + BigInt(this.#start + wordIndex * 4);
+	}
+
+	/**
+	 * Has the pages of the mapping made ready for stores, in the background: the first store into a page costs ten
+	 * microseconds otherwise. Not in worker threads, which may be terminated meanwhile.
+	 */
+	makeReady(): void {
+		if (isMainThread && this.words.length > 0) populate(this.addressOf(0), this.sizeBytes);
 	}
 
 	/** Gives the mapping back to the kernel. Idempotent. */

@@ -17,6 +17,9 @@ export type DropReason =
 	| "the lane was closed"
 	| "the stack had no room for the call";
 
+/** What is told of a record that was dropped. */
+type Dropped = Pick<Entry, "definition" | "level">;
+
 export interface Drop {
 	readonly lane: LaneIndex;
 	readonly definition: Definition;
@@ -54,8 +57,8 @@ export class DropLedger {
 		return this.#drops.length > 0 && this.#drops.some((drop) => drop.lane === lane && isDue(drop, isScarce));
 	}
 
-	add(lane: LaneIndex, entry: Entry, reason: DropReason, policy: FullPolicy, cause: string): void {
-		const { definition, level } = entry;
+	add(lane: LaneIndex, record: Dropped, reason: DropReason, policy: FullPolicy, cause: string): void {
+		const { definition, level } = record;
 		this.total += 1;
 		let drop: Drop | undefined;
 		for (const each of this.#drops) {

@@ -3,7 +3,6 @@
  * file. In this order, so that a folder whose lock is free is a dead producer's, and a slot's owner has a folder.
  */
 
-import { randomBytes } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
@@ -11,6 +10,7 @@ import { makeFolder, removeTree, rename, writeWhole } from "../platform/durable-
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
+import { randomDigits } from "../shared/random-word.ts";
 import type { ControlFile } from "./control-file.ts";
 import { slotCount, slotInBetween, slotWords } from "./control-layout.ts";
 import { aliveFile, producerDirectory, type SpoolPaths } from "./paths.ts";
@@ -21,7 +21,7 @@ const takenName: ReadonlySet<string | undefined> = new Set(["ENOTEMPTY", "EEXIST
 /** Makes a producer's folder, visible only once its lock is held. */
 export function claimFolder(control: ControlFile): { number: number; alive: FileLock } {
 	const { paths } = control;
-	const draft = join(paths.producers, `.${process.pid}-${threadId}-${randomBytes(6).toString("hex")}`);
+	const draft = join(paths.producers, `.${process.pid}-${threadId}-${randomDigits()}`);
 	makeFolder("producer.draft", draft, 0o700);
 	let alive: FileLock | undefined;
 	try {

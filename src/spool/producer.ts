@@ -11,23 +11,24 @@
  * A death anywhere leaves at most an uncommitted tail. Between 2 and 5 nothing is called that could wait or throw.
  */
 
-import { randomBytes } from "node:crypto";
 import type { FileLock } from "../platform/file-lock.ts";
 import { hasStack } from "../platform/stack.ts";
 import { announceStore } from "../platform/step.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
-import { localOffsetQuarters } from "../shared/local-offset.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
+import { randomWord } from "../shared/random-word.ts";
 import { ControlFile } from "./control-file.ts";
 import { controlWords, slotCount, slotWords } from "./control-layout.ts";
 import { cutEntry } from "./cut-entry.ts";
+import { type Draft, giveBackDraft, takeDraft } from "./draft.ts";
 import { type Drop, DropLedger, type DropReason, dropNotice } from "./drop-ledger.ts";
 import { type Entry, entryBytes } from "./entry.ts";
 import { dropNew, type FullPolicy } from "./full-policy.ts";
 import { aliveFile, producerDirectory } from "./paths.ts";
 import { claimFolder, claimSlot, giveUpFolder, sayWho } from "./producer-claim.ts";
 import { defaultMaxSpoolBytes, type ProducerOptions } from "./producer-options.ts";
-import { bodyChecksum, maxPartBytes, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
+import { maxPartBytes, recordBytes } from "./record-codec.ts";
+import { layOut } from "./record-layout.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentChain } from "./segment-chain.ts";
 import { SpoolRoom } from "./spool-room.ts";
@@ -37,11 +38,6 @@ import { waitFor } from "./wait-for.ts";
 
 export type { Entry } from "./entry.ts";
 export { defaultMaxSpoolBytes, type ProducerOptions } from "./producer-options.ts";
-
-/** Most bytes one UTF-16 unit takes in UTF-8. */
-const maxBytesPerUnit = 3;
-/** So many units are within the limit of a record's parts, whatever they are. */
-const maxUncutUnits: number = Math.floor(maxPartBytes / maxBytesPerUnit);
 
 /** Attempts to become a producer of a spool that others remove meanwhile. */
 const maxClaims = 10;
@@ -82,7 +78,7 @@ export class Producer {
 		this.#alive = alive;
 		this.#slotWord = control.slotWord(slot);
 		this.#directory = producerDirectory(control.paths, number);
-		const nonce = randomBytes(4).readUInt32LE();
+		const nonce = randomWord();
 		const room = new SpoolRoom(control, this.#directory, options.maxSpoolBytes ?? defaultMaxSpoolBytes);
 		const place = { directory: this.#directory, slotWord: this.#slotWord, segmentBytes: options.segmentBytes };
 		const owner = { control, room, producer: number, nonce, ...place };
@@ -179,6 +175,22 @@ export class Producer {
 		return this.#tryToAppend(lane, entry) || this.#refuse(lane, entry, whenFull);
 	}
 
+	/** As {@link append}, for a record that is laid out already. The draft stays the caller's. */
+	appendDraft(lane: LaneIndex, draft: Draft, whenFull: FullPolicy): boolean {
+		if (this.#closed) return false;
+		const closedLanes = this.control.mapping.words[controlWords.closedLanes] as number;
+		if (closedLanes === 0 && draft.end <= maxPartBytes) {
+			if (draft.level < whenFull.below && this.#isScarce(whenFull)) {
+				return this.#drop(lane, draft, "the spool is nearly full", whenFull);
+			}
+			if (!this.#drops.isPending && this.#tryToCommit(lane, draft, false)) return true;
+			if (whenFull.deadlineMs === 0 && this.#hadStack && this.#isKnownFull(lane, draft.neededBytes)) {
+				return this.#drop(lane, draft, "the spool is full", whenFull);
+			}
+		}
+		return this.append(lane, draft.toEntry(), whenFull);
+	}
+
 	/** As {@link append}, for a caller who keeps what is not taken or tells of it: nothing is counted as dropped. */
 	offer(lane: LaneIndex, entry: Entry): boolean {
 		if (this.#closed || this.control.isClosed(lanes[lane])) return false;
@@ -234,56 +246,44 @@ export class Producer {
 	}
 
 	#write(lane: LaneIndex, entry: Entry, force: boolean): boolean {
-		const { definition, callSite, message, fields, error } = entry;
-		const units = message.length + fields.length + error.length;
+		const draft = takeDraft();
+		try {
+			draft.takeOver(cutEntry(entry));
+			return this.#tryToCommit(lane, draft, force);
+		} finally {
+			giveBackDraft(draft);
+		}
+	}
+
+	#tryToCommit(lane: LaneIndex, draft: Draft, force: boolean): boolean {
+		const { definition, callSite } = draft;
 		const segment = this.#chains[lane].current;
 		if (
 			segment !== undefined &&
-			units <= maxUncutUnits &&
-			segment.hasRoom(recordHeaderBytes + units * maxBytesPerUnit + 8) &&
+			segment.hasRoom(recordBytes(draft.end)) &&
 			definition.segment[lane] === segment.serial &&
 			(callSite === undefined || callSite.segment[lane] === segment.serial)
 		) {
-			this.#commit(lane, segment, entry);
+			this.#commit(lane, segment, draft);
 			return true;
 		}
-		if (!force && this.#isKnownFull(lane, entry)) return false;
+		const { neededBytes } = draft;
+		if (!force && this.#isKnownFull(lane, neededBytes)) return false;
 		// A call on the last bytes of the stack must not end half way through what follows.
 		if (!(this.#hadStack = hasStack())) return false;
-		const cut = cutEntry(entry);
-		const ready = this.#makeReady(lane, cut, force);
+		const ready = this.#makeReady(lane, draft, neededBytes, force);
 		if (ready === undefined) return false;
-		this.#commit(lane, ready, cut);
+		this.#commit(lane, ready, draft);
 		return true;
 	}
 
 	/** The hot path: lays the record out and commits it. There is room, and the definitions are in the segment. */
-	#commit(lane: LaneIndex, segment: Segment, entry: Entry): void {
-		const { bytes, words, doubles } = segment.mapping;
-		const at = segment.offset;
-		const word = at >>> 2;
-		const timeMs = entry.timeMs || Date.now();
-		let end = at + recordHeaderBytes;
-		const messageBytes = bytes.utf8Write(entry.message, end);
-		end += messageBytes;
-		const fieldsBytes = entry.fields === "" ? 0 : bytes.utf8Write(entry.fields, end);
-		end += fieldsBytes;
-		const errorBytes = entry.error === "" ? 0 : bytes.utf8Write(entry.error, end);
-		end += errorBytes;
-		while ((end & 7) !== 0) bytes[end++] = 0;
-		words[end >>> 2] = 0;
+	#commit(lane: LaneIndex, segment: Segment, draft: Draft): void {
+		const { words } = segment.mapping;
+		const word = segment.offset >>> 2;
+		const length = recordBytes(draft.end);
 		const sequence = (this.#appended[lane] + 1) | 0;
-		words[word + 3] = sequence;
-		doubles[(at + recordHeader.timeMs) >>> 3] = timeMs;
-		const meta = recordKinds.log | (entry.level << 8) | (entry.flags << 16) | (localOffsetQuarters(timeMs) << 24);
-		words[word + 6] = meta;
-		words[word + 7] = entry.definition.offset[lane];
-		words[word + 8] = entry.callSite === undefined ? 0 : entry.callSite.offset[lane];
-		words[word + 9] = messageBytes;
-		words[word + 10] = fieldsBytes;
-		words[word + 11] = errorBytes;
-		const length = end - at;
-		const body = bodyChecksum(words, word, length, segment.seed);
+		const body = layOut(segment, lane, draft, sequence);
 		const control = this.control.mapping.words;
 		const slot = this.#slotWord;
 
@@ -305,16 +305,15 @@ export class Producer {
 		// step: append.clear
 		Atomics.store(control, slot + slotWords.bound, 0);
 
-		segment.offset = end;
+		segment.offset += length;
 		this.#appended[lane] = sequence;
 		if (Atomics.load(control, controlWords.sleeping) !== 0) this.control.doorbell.ring();
 	}
 
 	/** The path off the hot one: finds or makes a segment with room and writes missing definitions. */
-	#makeReady(lane: LaneIndex, entry: Entry, force: boolean): Segment | undefined {
-		const { definition, callSite } = entry;
+	#makeReady(lane: LaneIndex, record: Draft | Entry, needed: number, force: boolean): Segment | undefined {
+		const { definition, callSite } = record;
 		const chain = this.#chains[lane];
-		const needed = entryBytes(entry);
 		const hasRoom = chain.current?.hasRoom(needed) === true || this.#roll(lane, needed, force);
 		if (!hasRoom) return undefined;
 		const segment = chain.current as Segment;
@@ -324,9 +323,9 @@ export class Producer {
 	}
 
 	/** Whether there was no room just now: a spool that is full makes every call ask, and must not make it pay for it. */
-	#isKnownFull(lane: LaneIndex, entry: Entry): boolean {
+	#isKnownFull(lane: LaneIndex, needed: number): boolean {
 		const chain = this.#chains[lane];
-		return chain.isRefusing && chain.refuses(entryBytes(cutEntry(entry)));
+		return chain.isRefusing && chain.refuses(needed);
 	}
 
 	#roll(lane: LaneIndex, needed: number, force: boolean): boolean {
@@ -359,8 +358,8 @@ export class Producer {
 		return isAtRest && !this.#chains.some((chain) => chain.hasSpare);
 	}
 
-	#drop(lane: LaneIndex, entry: Entry, reason: DropReason, whenFull: FullPolicy): false {
-		this.#drops.add(lane, entry, reason, whenFull, this.#chains[lane].refusedBecause);
+	#drop(lane: LaneIndex, record: Draft | Entry, reason: DropReason, whenFull: FullPolicy): false {
+		this.#drops.add(lane, record, reason, whenFull, this.#chains[lane].refusedBecause);
 		announceStore("producer.count-drop");
 		Atomics.store(this.control.mapping.words, this.#slotWord + slotWords.dropped, this.#drops.total | 0);
 		this.#upkeep.soon(trimIntervalMs);
@@ -373,8 +372,10 @@ export class Producer {
 	 */
 	#tellDropsBefore(lane: LaneIndex, entry: Entry): boolean {
 		if (!this.#drops.isPending || !this.#drops.isDueIn(lane, this.#isScarce)) return true;
-		if (this.#isKnownFull(lane, entry) || !(this.#hadStack = hasStack())) return false;
-		if (this.#makeReady(lane, cutEntry(entry), false) === undefined) return false;
+		const cut = cutEntry(entry);
+		const needed = entryBytes(cut);
+		if (this.#isKnownFull(lane, needed) || !(this.#hadStack = hasStack())) return false;
+		if (this.#makeReady(lane, cut, needed, false) === undefined) return false;
 		this.#tellDrops(false, lane);
 		return true;
 	}

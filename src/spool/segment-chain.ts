@@ -142,7 +142,11 @@ export class SegmentChain {
 			this.giveBack();
 			return;
 		}
-		if (this.#index > 1) this.#prepare();
+		if (this.#index > 1) {
+			// One that was made in the middle of a call; those made ahead are ready.
+			if (this.#current?.isReady === false) this.#current.makeReady();
+			this.#prepare();
+		}
 		this.#trim(keptSegments);
 	}
 
@@ -223,7 +227,10 @@ export class SegmentChain {
 	#prepare(): void {
 		if (this.#prepared !== undefined) return;
 		const needed = neededFor(0);
-		if (!this.#isKnownFull(needed)) this.#prepared = this.#find(needed, false);
+		if (this.#isKnownFull(needed)) return;
+		this.#prepared = this.#find(needed, false);
+		// One that is used again as well: where its pages were written to the disk, they are no longer ready.
+		this.#prepared?.makeReady();
 	}
 
 	/** Discards free segments until `kept` are left of all. */

@@ -33,6 +33,8 @@ export class Segment {
 	seed = 0;
 	/** Byte offset of the next record. */
 	offset: number = segmentHeaderBytes;
+	/** Whether its pages were made ready for stores, or are being made so. */
+	isReady = false;
 	/** Records end at this byte at most. */
 	readonly limit: number;
 
@@ -94,6 +96,12 @@ export class Segment {
 		Atomics.store(this.mapping.words, segmentHeaderBytes >>> 2, 0);
 		announceStore("segment.begin");
 		encodeSegmentHeader({ ...header, sizeBytes: this.sizeBytes }).copy(this.mapping.bytes);
+	}
+
+	/** Has its pages made ready for stores, in the background. */
+	makeReady(): void {
+		this.isReady = true;
+		this.mapping.makeReady();
 	}
 
 	/** Whether a record of `bytes` fits. */

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Mapping } from "../../src/platform/mapping.ts";
 import { openOwnedFile } from "../../src/platform/owned-files.ts";
 import { reserve } from "../../src/platform/reserve.ts";
@@ -16,6 +16,12 @@ function mapNew(path: string, sizeBytes: number): Mapping {
 	return mapping;
 }
 
+/** What of a mapped file this process has pages of, by the kernel's own account. */
+function residentKib(path: string): number {
+	const [, account = ""] = readFileSync("/proc/self/smaps", "utf8").split(`${path}\n`);
+	return Number(/^Rss: +(\d+) kB$/m.exec(account)?.[1] ?? 0);
+}
+
 describe("Mapping", () => {
 	it("shows one memory as bytes, words and doubles, and the file has what was stored", () => {
 		const path = join(temporaryDirectory(), "mapped");
@@ -28,6 +34,18 @@ describe("Mapping", () => {
 		expect(file.readUInt32LE(0)).toBe(0x64636261);
 		expect(file.readDoubleLE(8)).toBe(0.5);
 		expect(file.toString("utf8", 16, 21)).toBe("é€");
+	});
+
+	it("has its pages made ready in the background, and may be taken away meanwhile", async () => {
+		const path = join(temporaryDirectory(), "mapped");
+		const mapping = mapNew(path, 1024 * 1024);
+		const gone = mapNew(`${path}-gone`, 1024 * 1024);
+		mapping.makeReady();
+		gone.makeReady();
+		gone.unmap();
+		gone.makeReady();
+		await vi.waitFor(() => expect(residentKib(path)).toBe(1024), { timeout: 5000 });
+		expect(mapping.bytes.every((byte) => byte === 0)).toBe(true);
 	});
 
 	it("is the same memory in every mapping of the file", () => {

@@ -1,0 +1,79 @@
+/** A draft holds what was written into it, whatever its length and characters. */
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { Definition } from "../../src/spool/definition.ts";
+import { Draft, giveBackDraft, takeDraft } from "../../src/spool/draft.ts";
+import { testSeed } from "../test-seed.ts";
+
+function written(act: (draft: Draft) => void): string {
+	const draft = new Draft();
+	draft.message("");
+	act(draft);
+	return draft.textFrom(0);
+}
+
+it("writes texts of any length and any characters", () => {
+	const texts = fc.oneof(fc.string({ maxLength: 100 }), fc.string({ unit: "binary", maxLength: 100 }));
+	fc.assert(
+		fc.property(texts, texts, texts, (message, fields, error) => {
+			const draft = new Draft();
+			draft.message(message);
+			draft.text(fields);
+			draft.endFields();
+			draft.text(error);
+			const entry = draft.toEntry();
+			const well = [message, fields, error].map((text) => Buffer.from(text).toString());
+			expect([entry.message, entry.fields, entry.error]).toEqual(well);
+			const other = new Draft();
+			other.takeOver(entry);
+			expect(other.toEntry()).toEqual(entry);
+			expect(other.end).toBe(Buffer.byteLength(well.join("")));
+		}),
+		{ seed: testSeed() },
+	);
+});
+
+it("grows with what is written and gives it back", () => {
+	const long = "x".repeat(100_000);
+	const draft = takeDraft();
+	const usual = draft.bytes.length;
+	draft.message("start ");
+	for (let count = 0; count < 1000; count++) draft.integer(count % 10);
+	draft.text(long);
+	expect(draft.textFrom(0)).toBe(`start ${"0123456789".repeat(100)}${long}`);
+	giveBackDraft(draft);
+	expect(draft.bytes.length).toBe(usual);
+});
+
+it.each([0, -0, 1, 9, 10, -10, 99, 100, 999_999_999, 1_000_000_000, 2 ** 31 - 1, -(2 ** 31)])(
+	"writes %d as JSON does",
+	(value) => {
+		expect(written((draft) => draft.integer(value))).toBe(JSON.stringify(value));
+	},
+);
+
+it("takes plain strings as JSON only", () => {
+	for (const text of ["", "plain", "~ !#[]", "x".repeat(40)]) {
+		expect(written((draft) => expect(draft.plainString(text)).toBe(true))).toBe(JSON.stringify(text));
+	}
+	for (const text of ['"', "a\\b", "tab\t", "\u007f\u0080", "ü", "\ud800", "x".repeat(41)]) {
+		expect(written((draft) => expect(draft.plainString(text)).toBe(false))).toBe("");
+	}
+});
+
+it("belongs to one call at a time", () => {
+	const outer = takeDraft();
+	const inner = takeDraft();
+	expect(inner).not.toBe(outer);
+	giveBackDraft(inner);
+	giveBackDraft(outer);
+	expect(takeDraft()).toBe(outer);
+	giveBackDraft(outer);
+});
+
+it("tells what a segment needs for the record and its definitions", () => {
+	const draft = new Draft();
+	draft.message("hi");
+	draft.definition = Definition.ofCallSite("x".repeat(9));
+	expect(draft.neededBytes).toBe(56 + 64 + 48);
+});
