@@ -1,0 +1,67 @@
+/** The benchmarks themselves: what they print, and that they would notice a line too few, torn or too many. */
+import { execFileSync } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { losses } from "../../bench/guard.ts";
+import type { Answer } from "../../bench/report/question.ts";
+import { Tally } from "../../bench/report/tally.ts";
+import { LineCount, untilCounted } from "../../bench/run/line-count.ts";
+import { message } from "../../bench/run/work.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+
+const command = fileURLToPath(new URL("../../dist-bench/main.js", import.meta.url));
+
+test("a benchmark prints one JSON object with its machine, versions, results and ratios", () => {
+	const printed = execFileSync(process.execPath, [command, "drain", "--quick", "--json"], { encoding: "utf8" });
+	const answer: Answer = JSON.parse(printed);
+	expect(answer).toMatchObject({ question: "drain", quick: true, rounds: 1 });
+	expect(answer.machine.cores).toBeGreaterThan(0);
+	expect(answer.versions).toMatchObject({ node: process.version, pino: expect.any(String), pylog: expect.any(String) });
+	for (const { name, median, q1, q3, unit } of answer.results) {
+		expect(name).not.toBe("");
+		expect(unit).not.toBe("");
+		expect(q1).toBeGreaterThan(0);
+		expect(median).toBeGreaterThanOrEqual(q1);
+		expect(q3).toBeGreaterThanOrEqual(median);
+	}
+	expect(answer.ratios["drain pylog vs copy of 64 KiB"]).toBeGreaterThan(0);
+});
+
+test("an unknown benchmark is a usage error that names it", () => {
+	const run = (): string => execFileSync(process.execPath, [command, "nonsense"], { encoding: "utf8", stdio: "pipe" });
+	expect(run).toThrow(/no benchmark "nonsense"/);
+});
+
+test("lines are counted when they are whole, and one too many is an error", async () => {
+	const path = join(temporaryDirectory(), "counted.log");
+	const count = new LineCount(path);
+	onTestFinished(() => count[Symbol.dispose]());
+	expect(count.lines()).toBe(0);
+	appendFileSync(path, `${message(1)}\n${message(2)}\n    at a frame of a stack\n${message(3)}`);
+	expect(count.lines()).toBe(2);
+	appendFileSync(path, "\n");
+	await untilCounted([count], 3, "the test");
+	appendFileSync(path, `${message(4)}\n`);
+	await expect(untilCounted([count], 3, "the test")).rejects.toThrow(
+		"the test wrote 4 lines, and should have written 3",
+	);
+});
+
+test("a ratio says how many times better the first is, and a loss is told by its name", () => {
+	const tally = new Tally();
+	for (const [round, ns] of [100, 200, 300].entries()) {
+		tally.add(round, "message", "pylog", "call", "ns", ns);
+		tally.add(round, "message", "pino async", "call", "ns", 2 * ns);
+		tally.add(round, "message", "pylog", "lines", "lines/s", 3 * ns);
+		tally.add(round, "message", "pino async", "lines", "lines/s", ns);
+	}
+	tally.compare("call.message", "message", "call", "pylog", "pino async");
+	tally.compare("lines", "message", "lines", "pylog", "pino async");
+	expect(tally.ratios).toEqual({ "call.message pylog vs pino async": 2, "lines pylog vs pino async": 3 });
+	expect(tally.results()[0]).toMatchObject({ median: 200, q1: 150, q3: 250, rounds: 3 });
+	expect(losses({ "call.message pylog vs pino async": 0.01 })).toContainEqual(
+		expect.stringMatching(/^call\.message pylog vs pino async: 0\.01 times better, and must be /),
+	);
+});
