@@ -11,7 +11,7 @@ import { parseErrorPart } from "./error-part.ts";
 import { jsonString, parsedJson, writeEscaped, writeEscapedText } from "./escape.ts";
 import { levelName } from "./level.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import { compileHead } from "./line-head.ts";
+import { compileHead, type HeadPiece } from "./line-head.ts";
 import { boundMembers, writeMembers } from "./record-members.ts";
 import { type LineRenderer, renderFinishedLine } from "./text-line.ts";
 
@@ -39,6 +39,10 @@ const openError = Buffer.from(',"err":', "utf8");
 const nothing: Buffer = Buffer.alloc(0);
 const scratch = new LineBuffer({ initialBytes: 1024, maxKeptBytes: 64 * 1024 });
 const callSites = new ByteCache((callSite) => stringMember("file", callSite));
+const callSitePiece: HeadPiece = {
+	kind: "callSite",
+	of: (callSite) => (callSite === "" ? nothing : callSites.get(callSite)),
+};
 
 export function compileJsonLine(definition: LoggerDefinition): LineRenderer {
 	const pid = Buffer.from(`,"pid":${definition.pid}`, "latin1");
@@ -48,8 +52,8 @@ export function compileJsonLine(definition: LoggerDefinition): LineRenderer {
 		{ kind: "time" },
 		{ kind: "level", of: levelAndQueue },
 		{ kind: "queue" },
-		{ kind: "constant", bytes: Buffer.concat([pid, name]) },
-		{ kind: "callSite", of: (callSite) => (callSite === "" ? nothing : callSites.get(callSite)) },
+		{ kind: "own", bytes: Buffer.concat([pid, name]) },
+		callSitePiece,
 		{ kind: "constant", bytes: openMessage },
 	]);
 	const bound = boundMembers(definition);

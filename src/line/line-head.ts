@@ -12,10 +12,15 @@ import { writeDecimal } from "./decimal.ts";
 import type { LineBuffer } from "./line-buffer.ts";
 import { dateBytes, timestampBytes } from "./timestamp.ts";
 
-/** A piece of a head. `of` must give the same bytes for the same argument, always. */
+/**
+ * A piece of a head. `own` is what most loggers have another one of, such as the process id: what is kept for others has none
+ * of it. `of` must give the same bytes for the same argument, always, and be the same function for all loggers.
+ */
 export type HeadPiece =
 	| { readonly kind: "constant"; readonly bytes: Buffer }
-	| { readonly kind: "time" | "date" | "queue" }
+	| { readonly kind: "own"; readonly bytes: Buffer }
+	| { readonly kind: "queue" }
+	| { readonly kind: "time" | "date" }
 	| { readonly kind: "level"; readonly of: (level: number) => Buffer }
 	| { readonly kind: "callSite"; readonly of: (callSite: string) => Buffer };
 
@@ -44,27 +49,82 @@ const zero = 0x30;
 const millisecondsAt = 20;
 /** Times below it are printed as they are, in any time zone. */
 const plainTimesMs = 253_000_000_000_000;
-/** How many images there are, and in which stretches. */
-const kept = { images: 0, stretches: new Set<Stretch>() };
+/** How many images there are, how many were not made since, and which stretches have some. */
+const kept = { images: 0, refused: 0, stretches: new Set<Stretch>() };
+const maxStretches = 1024;
+const stretches = new Map<string, Stretch>();
+/** What levels and call sites are made of; told apart by their place. */
+const sources: unknown[] = [];
 
 export function compileHead(pieces: readonly HeadPiece[]): HeadWriter {
-	const parts: HeadPiece[][] = [[]];
+	const parts: HeadPart[] = [];
+	let shared: HeadPiece[] = [];
+	const endStretch = (): void => {
+		if (shared.length > 0) parts.push(stretchOf(shared));
+		shared = [];
+	};
 	for (const piece of pieces) {
-		if (piece.kind === "queue") parts.push([]);
-		else parts.at(-1)?.push(piece);
-	}
-	const [first, ...others] = parts.map((part) => new Stretch(part)) as [Stretch, ...Stretch[]];
-	if (others.length === 0) return (record, out) => first.write(record, out);
-	return (record, out) => {
-		first.write(record, out);
-		for (const stretch of others) {
-			writeDecimal(record.queue, out);
-			stretch.write(record, out);
+		if (piece.kind !== "queue" && piece.kind !== "own") {
+			shared.push(piece);
+			continue;
 		}
+		endStretch();
+		parts.push(piece.kind === "queue" ? queueNumberPart : new OwnBytes(piece.bytes));
+	}
+	endStretch();
+	const [only] = parts;
+	if (parts.length === 1 && only !== undefined) return (record, out) => only.write(record, out);
+	return (record, out) => {
+		for (const part of parts) part.write(record, out);
 	};
 }
 
-class Stretch {
+interface HeadPart {
+	write(record: LogRecord, out: LineBuffer): void;
+}
+
+const queueNumberPart: HeadPart = { write: (record, out) => writeDecimal(record.queue, out) };
+
+class OwnBytes implements HeadPart {
+	readonly #words: Int32Array;
+	readonly #length: number;
+
+	constructor(bytes: Buffer) {
+		this.#words = wordsOf(bytes);
+		this.#length = bytes.length;
+	}
+
+	write(_record: LogRecord, out: LineBuffer): void {
+		out.writeWords(this.#words, this.#length);
+	}
+}
+
+function wordsOf(bytes: Buffer): Int32Array {
+	const words = new Int32Array(Math.ceil(bytes.length / 4));
+	bytes.copy(new Uint8Array(words.buffer));
+	return words;
+}
+
+/** The stretch of these pieces; one for equal ones: most loggers have the same, and their call sites with it. */
+function stretchOf(pieces: readonly HeadPiece[]): Stretch {
+	const key = pieces.map(keyOf).join(" ");
+	let stretch = stretches.get(key);
+	if (stretch === undefined) {
+		stretch = new Stretch(pieces);
+		if (stretches.size >= maxStretches) stretches.clear();
+		stretches.set(key, stretch);
+	}
+	return stretch;
+}
+
+function keyOf(piece: HeadPiece): string {
+	if (piece.kind === "constant" || piece.kind === "own") return piece.bytes.toString("hex");
+	if (piece.kind !== "level" && piece.kind !== "callSite") return piece.kind;
+	if (!sources.includes(piece.of)) sources.push(piece.of);
+	return `${piece.kind} ${sources.indexOf(piece.of)}`;
+}
+
+class Stretch implements HeadPart {
 	readonly #pieces: readonly HeadPiece[];
 	readonly #usesCallSite: boolean;
 	/** By level, of all call sites where these do not count. */
@@ -93,10 +153,9 @@ class Stretch {
 	/** `undefined` for what is not kept. */
 	#make(record: LogRecord): Image | undefined {
 		const { level, callSite } = record;
-		if (!Number.isInteger(level) || level < 0 || level > maxLevel) return undefined;
+		if (!Number.isInteger(level) || level < 0 || level > maxLevel || !hasRoom()) return undefined;
 		const image = makeImage(this.#pieces, record);
 		if (image === undefined) return undefined;
-		makeRoom();
 		kept.images += 1;
 		kept.stretches.add(this);
 		const byLevel = this.#usesCallSite ? (this.#byCallSite.get(callSite) ?? []) : this.#byLevel;
@@ -106,11 +165,15 @@ class Stretch {
 	}
 }
 
-function makeRoom(): void {
-	if (kept.images < maxImages) return;
+/** Whether another image may be kept. Where there are too many, all go now and then: not each time, or none were of use. */
+function hasRoom(): boolean {
+	if (kept.images < maxImages) return true;
+	kept.refused += 1;
+	if (kept.refused < maxImages * 16) return false;
 	for (const stretch of kept.stretches) stretch.forget();
 	kept.stretches.clear();
-	kept.images = 0;
+	kept.images = kept.refused = 0;
+	return true;
 }
 
 function makeImage(pieces: readonly HeadPiece[], record: LogRecord): Image | undefined {
@@ -127,9 +190,8 @@ function makeImage(pieces: readonly HeadPiece[], record: LogRecord): Image | und
 		length += part.length;
 		if (length > maxImageBytes) return undefined;
 	}
-	const words = new Int32Array(Math.ceil(length / 4));
+	const words = wordsOf(Buffer.concat(parts));
 	const bytes = Buffer.from(words.buffer, 0, length);
-	Buffer.concat(parts).copy(bytes);
 	const { timeMs, utcOffsetMinutes } = record;
 	return { bytes, words, times, dates, timeMs, utcOffsetMinutes, secondMs: secondOf(timeMs) };
 }
@@ -170,6 +232,7 @@ const nothing: Buffer = Buffer.alloc(0);
 function bytesOf(piece: HeadPiece, record: LogRecord): Buffer {
 	switch (piece.kind) {
 		case "constant":
+		case "own":
 			return piece.bytes;
 		case "level":
 			return piece.of(record.level);

@@ -14,6 +14,8 @@ import { valueBytes } from "./value.ts";
 
 const callSites = new ByteCache(valueBytes);
 const levels = new ByteCache((level) => valueBytes(upperLevelName(Number(level))));
+const levelPiece: HeadPiece = { kind: "level", of: (level) => levels.get(String(level)) };
+const callSitePiece: HeadPiece = { kind: "callSite", of: (callSite) => callSites.get(callSite) };
 
 export function compilePrefix(logform: CompiledLogform, definition: LoggerDefinition): HeadWriter {
 	return compileHead(logform.parts.map((part) => compilePart(part.literal, part.placeholder, definition)));
@@ -28,15 +30,15 @@ function compilePart(
 		case undefined:
 			return { kind: "constant", bytes: Buffer.from(literal ?? "", "utf8") };
 		case "pid":
-			return { kind: "constant", bytes: valueBytes(String(definition.pid)) };
+			return { kind: "own", bytes: valueBytes(String(definition.pid)) };
 		case "hostname":
-			return { kind: "constant", bytes: valueBytes(definition.hostname) };
+			return { kind: "own", bytes: valueBytes(definition.hostname) };
 		case "name":
-			return { kind: "constant", bytes: valueBytes(definition.name) };
+			return { kind: "own", bytes: valueBytes(definition.name) };
 		case "loglevel":
-			return { kind: "level", of: (level) => levels.get(String(level)) };
+			return levelPiece;
 		case "file":
-			return { kind: "callSite", of: (callSite) => callSites.get(callSite) };
+			return callSitePiece;
 		case "time":
 		case "date":
 		case "queue":

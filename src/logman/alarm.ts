@@ -12,6 +12,8 @@ import { controlWords } from "../spool/control-layout.ts";
 import type { ControlFile } from "../spool/control-file.ts";
 
 const pollMs = 2;
+/** How often, when there was work with nearly every look for as long as it polls after the last: each look costs a write. */
+const steadyPollMs = 5;
 /** So long after the last work it polls. */
 const pollForMs = 40;
 
@@ -21,6 +23,8 @@ export class Alarm {
 	readonly #watchers: FSWatcher[] = [];
 	#lastNumber = -1;
 	#activeAtMs = 0;
+	/** When the work began that has gone on since. */
+	#busySinceMs = 0;
 	#rung = false;
 	#isClosed = false;
 
@@ -50,11 +54,16 @@ export class Alarm {
 	/** Waits for work, `idleMs` at most. `isUrgent` never sleeps for longer than a poll. */
 	async wait(idleMs: number, isUrgent: boolean): Promise<void> {
 		const nowMs = performance.now();
-		if (this.#hasNews()) this.#activeAtMs = nowMs;
+		if (this.#hasNews()) {
+			if (nowMs - this.#activeAtMs > steadyPollMs * 2) this.#busySinceMs = nowMs;
+			this.#activeAtMs = nowMs;
+		}
 		const mayPoll = isUrgent || nowMs - this.#activeAtMs < pollForMs;
 		// What keeps it from sleeping may last: the event loop has to turn all the same.
 		if (mayPoll || !(await this.#sleep(idleMs))) {
-			await new Promise((resolve) => setTimeout(resolve, Math.min(pollMs, idleMs)));
+			const isSteady = this.#activeAtMs === nowMs && nowMs - this.#busySinceMs >= pollForMs;
+			const untilLookMs = isSteady ? steadyPollMs : pollMs;
+			await new Promise((resolve) => setTimeout(resolve, Math.min(untilLookMs, idleMs)));
 		}
 		this.#rung = false;
 	}

@@ -5,10 +5,13 @@
  */
 
 import { closeSync, fstatSync, readSync } from "node:fs";
+import { descriptorLimit } from "../platform/descriptor-limit.ts";
 import { systemCode } from "../shared/errors.ts";
 import { type FileLook, openRegularFile } from "./regular-file.ts";
 
-const maxOpen = 256;
+/** At most, and this share of what the process may have: log files need some as well. */
+const mostOpen = 2048;
+const share = 1 / 4;
 const noDescriptor: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE"]);
 
 /** The least recently used first. */
@@ -39,9 +42,9 @@ export class SegmentDescriptor {
 	}
 
 	/** Reads bytes from `offset` on and returns how many; a file that is gone, or another one by now, has none. */
-	read(bytes: Uint8Array, offset: number): number {
+	read(bytes: Uint8Array, offset: number, length: number = bytes.length): number {
 		const fd = this.#openAgain();
-		return fd === undefined ? 0 : readSync(fd, bytes, 0, bytes.length, offset);
+		return fd === undefined ? 0 : readSync(fd, bytes, 0, length, offset);
 	}
 
 	#openAgain(): number | undefined {
@@ -69,10 +72,17 @@ export class SegmentDescriptor {
 		openOnes.delete(this);
 		openOnes.add(this);
 		for (const oldest of openOnes) {
-			if (openOnes.size <= maxOpen) return;
+			if (openOnes.size <= maxOpen()) return;
 			oldest.close();
 		}
 	}
+}
+
+let knownMaxOpen: number | undefined;
+
+function maxOpen(): number {
+	knownMaxOpen ??= Math.min(mostOpen, Math.floor(descriptorLimit() * share));
+	return knownMaxOpen;
 }
 
 function lookAt(path: string): FileLook {

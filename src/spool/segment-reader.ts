@@ -6,6 +6,8 @@
  * what was read stays in place until the next look.
  */
 
+import { type ChunkMemory, giveMemoryBack, takeMemory } from "./chunk-memory.ts";
+import { knownCallSite } from "./known-call-sites.ts";
 import type { LoggerDefinition } from "./log-record.ts";
 import { parseDefinition } from "./logger-definition.ts";
 import { isPlausibleLength, isRecord, partsFit, recordHeader, recordHeaderBytes, recordKinds } from "./record-codec.ts";
@@ -13,12 +15,21 @@ import { checkPair } from "./record-pair.ts";
 import { SegmentDescriptor } from "./segment-descriptor.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes, segmentSeed } from "./segment-header.ts";
 
+/** A chunk of what was appended just now is small; where there is more, each is twice as large as the one before. */
+const firstChunkBytes = 4 * 1024;
 const chunkBytes = 64 * 1024;
+/** Of many segments that are read at once, smaller ones: all chunks together stay near to the processor. */
+const allChunksBytes = 4 * 1024 * 1024;
+const leastChunkBytes = 16 * 1024;
+const noMemory: ChunkMemory = takeMemory(0);
+let openCount = 0;
+
+function fullChunkBytes(): number {
+	return Math.min(chunkBytes, Math.max(leastChunkBytes, allChunksBytes / openCount));
+}
+
 /** Of damaged bytes so many are kept. */
 const maxCopyBytes = 1024 * 1024;
-const maxKnownCallSites = 4096;
-const maxKnownLength = 256;
-const knownCallSites = new Map<string, string>();
 /** What a reader looks for: the nonce is the producer's, where it is known. */
 export type SegmentIdentity = Omit<SegmentHeader, "nonce" | "sizeBytes"> & { readonly nonce: number | undefined };
 
@@ -34,18 +45,22 @@ export class SegmentReader {
 	readonly path: string;
 	readonly header: SegmentHeader;
 	/** The chunk last read. */
-	chunk: Buffer = Buffer.alloc(0);
+	chunk: Buffer = noMemory.bytes;
 	/** The same as words. */
-	words: Int32Array = new Int32Array(0);
+	words: Int32Array = noMemory.words;
 	/** The same for numbers of any size. */
-	view: DataView = new DataView(new ArrayBuffer(0));
+	view: DataView = noMemory.view;
 	/** Whether the file ends before its header says so. */
 	readonly isTruncated: boolean;
 	readonly #descriptor: SegmentDescriptor;
 	readonly #sizeBytes: number;
 	readonly #seed: number;
+	#isOpen = true;
 	#start = 0;
 	#end = 0;
+	/** How much the last look asked for, and whether it got as much. */
+	#nextBytes = firstChunkBytes;
+	#isFull = false;
 	/** A record of the chunk that was checked together with the one before it; -1 for none. */
 	#checkedAt = -1;
 	#checkedLength = 0;
@@ -62,6 +77,7 @@ export class SegmentReader {
 	#lastDefinition: LoggerDefinition | undefined;
 
 	private constructor(descriptor: SegmentDescriptor, header: SegmentHeader) {
+		openCount += 1;
 		this.path = descriptor.path;
 		this.header = header;
 		this.#descriptor = descriptor;
@@ -217,14 +233,19 @@ export class SegmentReader {
 		if (offset === 0) return "";
 		let callSite = this.#callSites.get(offset);
 		if (callSite === undefined) {
-			callSite = oneOf(this.#textAt(offset, recordKinds.callSite) ?? "");
+			callSite = knownCallSite(this.#textAt(offset, recordKinds.callSite) ?? "");
 			this.#callSites.set(offset, callSite);
 		}
 		return callSite;
 	}
 
 	close(): void {
+		if (!this.#isOpen) return;
+		this.#isOpen = false;
+		openCount -= 1;
 		this.#descriptor.close();
+		giveMemoryBack({ bytes: this.chunk, words: this.words, view: this.view });
+		this.#useMemory(noMemory);
 	}
 
 	/** What reading the whole file once costs is no search. */
@@ -278,16 +299,24 @@ export class SegmentReader {
 		return (offset >= this.#start && offset + length <= this.#end) || this.#load(offset, length);
 	}
 
+	#useMemory({ bytes, words, view }: ChunkMemory): void {
+		this.chunk = bytes;
+		this.words = words;
+		this.view = view;
+		this.#checkedAt = -1;
+		this.#start = this.#end = 0;
+	}
+
 	#load(offset: number, length: number): boolean {
-		const wanted = Math.max(length, chunkBytes);
-		if (this.chunk.length < wanted || this.chunk.length > wanted * 4) {
-			const memory = new ArrayBuffer((wanted + 7) & ~7);
-			this.chunk = Buffer.from(memory);
-			this.words = new Int32Array(memory);
-			this.view = new DataView(memory);
+		const goesOn = this.#isFull && offset >= this.#start && offset + length > this.#end;
+		this.#nextBytes = goesOn ? Math.min(this.#nextBytes * 2, fullChunkBytes()) : firstChunkBytes;
+		const wanted = Math.max(length, this.#nextBytes);
+		if (this.chunk.length < wanted || this.chunk.length > Math.max(wanted, chunkBytes) * 4) {
+			this.#useMemory(takeMemory(Math.max(wanted, fullChunkBytes())));
 		}
 		this.#checkedAt = -1;
-		const bytesRead = this.#descriptor.read(this.chunk, offset);
+		const bytesRead = this.#descriptor.read(this.chunk, offset, wanted);
+		this.#isFull = bytesRead === wanted;
 		this.#start = offset;
 		this.#end = offset + bytesRead;
 		return bytesRead >= length;
@@ -303,14 +332,4 @@ function readHeader(descriptor: SegmentDescriptor): SegmentHeader | undefined {
 	const bytes = Buffer.alloc(segmentHeaderBytes);
 	descriptor.read(bytes, 0);
 	return decodeSegmentHeader(bytes);
-}
-
-/** Each segment brings its own copy of a call site. As one text they are told apart, and found, at less cost. */
-function oneOf(callSite: string): string {
-	const known = knownCallSites.get(callSite);
-	if (known !== undefined) return known;
-	if (callSite.length > maxKnownLength) return callSite;
-	if (knownCallSites.size >= maxKnownCallSites) knownCallSites.clear();
-	knownCallSites.set(callSite, callSite);
-	return callSite;
 }
