@@ -6,7 +6,7 @@ export { type FlushOptions, type LogMethod, Pylog, pylog, type QueueInOptions } 
 export { LogQueue, type PutOptions } from "./logger/log-queue.ts";
 export type { QueueItem } from "./logger/queue-item.ts";
 export type { BlockOption, DropLowestOption, FullPolicyOption, LoggerOptions } from "./logger/options.ts";
-export { logman } from "./logman/logman-on-demand.ts";
+export { logman } from "./logman/logman.ts";
 export type { LogmanOptions } from "./logman/logman-options.ts";
 export type { SyncMode } from "./launch/logman-rules.ts";
 export { type ErrorCode, InvariantError, isRetryable, PylogError, type PylogErrorOptions } from "./shared/errors.ts";

@@ -110,12 +110,12 @@ export class SharedProducer {
 		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
 	}
 
-	/** As `Producer.appendDraft`. A call that waits sees to it that a logman runs. */
+	/** As `Producer.append`. A call that waits sees to it that a logman runs. */
 	append(lane: LaneIndex, draft: Draft, whenFull: FullPolicy): boolean {
 		const isTaken =
-			this.producer.appendDraft(lane, draft, whenFull) ||
+			this.producer.append(lane, draft, whenFull) ||
 			// Where the spool was removed or moved, the record goes into a new one.
-			(this.#isDueToLook() && this.leaveIfGone() && this.producer.appendDraft(lane, draft, whenFull));
+			(this.#isDueToLook() && this.leaveIfGone() && this.producer.append(lane, draft, whenFull));
 		// Whoever logs while his process ends, behind our own handler, has no other moment.
 		if (isEnding) this.waitAtExit();
 		return isTaken;

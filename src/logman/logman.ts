@@ -3,7 +3,6 @@
 import { ControlFile } from "../spool/control-file.ts";
 import { isLeaseHeld, Lease } from "../spool/lease.ts";
 import { type LogmanOptions, type ResolvedLogmanOptions, validateLogmanOptions } from "./logman-options.ts";
-import { LogmanRun } from "./logman-run.ts";
 
 /**
  * Runs the logman of a cache directory until `signal` aborts, then drains: everything logged up to then is in its file
@@ -19,6 +18,8 @@ export async function logman(options: LogmanOptions = {}): Promise<void> {
 	try {
 		lease = await takeLease(control, resolved);
 		if (lease === undefined) return;
+		// Loaded once it is wanted: an application that only logs pays nothing for it.
+		const { LogmanRun } = await import("./logman-run.ts");
 		const run = new LogmanRun(control, lease, resolved);
 		try {
 			await run.start();

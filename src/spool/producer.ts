@@ -20,7 +20,7 @@ import { randomWord } from "../shared/random-word.ts";
 import { ControlFile } from "./control-file.ts";
 import { controlWords, slotCount, slotWords } from "./control-layout.ts";
 import { cutEntry } from "./cut-entry.ts";
-import { type Draft, giveBackDraft, takeDraft } from "./draft.ts";
+import { Draft, giveBackDraft, takeDraft } from "./draft.ts";
 import { type Drop, DropLedger, type DropReason, dropNotice } from "./drop-ledger.ts";
 import { type Entry, entryBytes } from "./entry.ts";
 import { dropNew, type FullPolicy } from "./full-policy.ts";
@@ -161,34 +161,31 @@ export class Producer {
 	 * full spool or a closed lane: the record is dropped, counted, and told of by a line once there is room again.
 	 *
 	 * @param lane 0 priority, 1 normal.
+	 * @param record A draft stays the caller's.
 	 * @returns whether the record was taken.
 	 */
-	append(lane: LaneIndex, entry: Entry, whenFull: FullPolicy = dropNew): boolean {
+	append(lane: LaneIndex, record: Draft | Entry, whenFull: FullPolicy = dropNew): boolean {
 		if (this.#closed) return false;
 		const closedLanes = this.control.mapping.words[controlWords.closedLanes] as number;
 		if (closedLanes !== 0 && (closedLanes & (1 << lane)) !== 0) {
-			return this.#drop(lane, entry, "the lane was closed", dropNew);
+			return this.#drop(lane, record, "the lane was closed", dropNew);
 		}
-		if (entry.level < whenFull.below && this.#isScarce(whenFull)) {
-			return this.#drop(lane, entry, "the spool is nearly full", whenFull);
+		if (record.level < whenFull.below && this.#isScarce(whenFull)) {
+			return this.#drop(lane, record, "the spool is nearly full", whenFull);
+		}
+		let entry: Entry;
+		if (record instanceof Draft) {
+			const isCut = record.end > maxPartBytes;
+			if (!isCut && !this.#drops.isPending && this.#tryToCommit(lane, record, false)) return true;
+			// A spool that is full makes every call ask: then nothing is made of what is lost.
+			if (!isCut && whenFull.deadlineMs === 0 && this.#hadStack && this.#isKnownFull(lane, record.neededBytes)) {
+				return this.#drop(lane, record, "the spool is full", whenFull);
+			}
+			entry = record.toEntry();
+		} else {
+			entry = record;
 		}
 		return this.#tryToAppend(lane, entry) || this.#refuse(lane, entry, whenFull);
-	}
-
-	/** As {@link append}, for a record that is laid out already. The draft stays the caller's. */
-	appendDraft(lane: LaneIndex, draft: Draft, whenFull: FullPolicy): boolean {
-		if (this.#closed) return false;
-		const closedLanes = this.control.mapping.words[controlWords.closedLanes] as number;
-		if (closedLanes === 0 && draft.end <= maxPartBytes) {
-			if (draft.level < whenFull.below && this.#isScarce(whenFull)) {
-				return this.#drop(lane, draft, "the spool is nearly full", whenFull);
-			}
-			if (!this.#drops.isPending && this.#tryToCommit(lane, draft, false)) return true;
-			if (whenFull.deadlineMs === 0 && this.#hadStack && this.#isKnownFull(lane, draft.neededBytes)) {
-				return this.#drop(lane, draft, "the spool is full", whenFull);
-			}
-		}
-		return this.append(lane, draft.toEntry(), whenFull);
 	}
 
 	/** As {@link append}, for a caller who keeps what is not taken or tells of it: nothing is counted as dropped. */
