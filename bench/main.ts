@@ -39,13 +39,12 @@ async function main(): Promise<void> {
 	const asked = [...questions, guard].filter(({ name }) =>
 		positionals.length === 0 ? name !== guard.name : positionals.includes(name),
 	);
-	const answers: Answer[] = [];
+	const isWritten = values.write || (positionals.length === 0 && !values.quick && !values.json);
 	for (const question of asked) {
 		const answer = await ask(question, { isQuick: values.quick, tell });
-		answers.push(answer);
 		process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : textOf(question, answer));
+		if (isWritten && question !== guard) writeDocument(answer, questions);
 	}
-	if (values.write || (positionals.length === 0 && !values.quick && !values.json)) writeDocument(answers, questions);
 }
 
 async function ask(question: Question, at: Pace): Promise<Answer> {

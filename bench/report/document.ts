@@ -15,11 +15,11 @@ const page: URL = new URL("docs/performance.md", root);
 const picture: URL = new URL("docs/performance.svg", root);
 const block = /(<!-- bench:([a-z]+) -->\n)[\s\S]*?(<!-- bench:end -->)/g;
 
-/** Takes over new answers, and makes the document and its chart anew from all. */
-export function writeDocument(asked: readonly Answer[], questions: readonly Question[]): void {
+/** Takes over a new answer, and makes the document and its chart anew from all. */
+export function writeDocument(asked: Answer, questions: readonly Question[]): void {
 	const known: Answer[] = existsSync(figures) ? JSON.parse(readFileSync(figures, "utf8")) : [];
 	const answers = questions.flatMap(({ name }) => {
-		const answer = [...asked, ...known].find(({ question }) => question === name);
+		const answer = [asked, ...known].find(({ question }) => question === name);
 		return answer === undefined ? [] : [answer];
 	});
 	writeFileSync(figures, `${JSON.stringify(answers, rounded, "\t")}\n`);
