@@ -6,7 +6,7 @@ export default defineConfig({
 		include: ["test/**/*.test.ts"],
 		pool: "forks",
 		// More than the two cores that these tests are made for: many wait for processes, pauses and deadlines.
-		maxWorkers: 3,
+		maxWorkers: 4,
 		sequence: { sequencer: SlowFirst },
 		testTimeout: 60_000,
 		hookTimeout: 60_000,
