@@ -127,7 +127,7 @@ export class Pylog {
 			const draft = takeDraft();
 			try {
 				draft.message(message);
-				draft.flags = recordFlags.finished;
+				draft.flags |= recordFlags.finished;
 				draft.callSite = undefined;
 				this.#append(lane, levels.info, draft);
 			} finally {

@@ -2,6 +2,7 @@
 
 import { ControlFile } from "../spool/control-file.ts";
 import { isLeaseHeld, Lease } from "../spool/lease.ts";
+import type * as run from "./logman-run.ts";
 import { type LogmanOptions, type ResolvedLogmanOptions, validateLogmanOptions } from "./logman-options.ts";
 
 /**
@@ -16,10 +17,11 @@ export async function logman(options: LogmanOptions = {}): Promise<void> {
 	const control = ControlFile.open(resolved.cacheDir);
 	let lease: Lease | undefined;
 	try {
+		// One that waits may do so for days: by then, another version of the package may be in its place.
+		if (resolved.wait) await loadRun();
 		lease = await takeLease(control, resolved);
 		if (lease === undefined) return;
-		// Loaded once it is wanted: an application that only logs pays nothing for it.
-		const { LogmanRun } = await import("./logman-run.ts");
+		const { LogmanRun } = await loadRun();
 		const run = new LogmanRun(control, lease, resolved);
 		try {
 			await run.start();
@@ -34,6 +36,11 @@ export async function logman(options: LogmanOptions = {}): Promise<void> {
 		lease?.release();
 		control.close();
 	}
+}
+
+/** Loaded once it is wanted: an application that only logs pays nothing for it. */
+function loadRun(): Promise<typeof run> {
+	return import("./logman-run.ts");
 }
 
 /** `undefined` when aborted while waiting. */

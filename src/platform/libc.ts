@@ -80,12 +80,23 @@ export function mmapNothingAt(address: Address, sizeBytes: number): void {
 }
 
 /**
+ * At most so many pieces of memory are made ready at once. koffi throws when 256 calls wait for a thread, as they would where
+ * an application keeps libuv's pool busy.
+ */
+const maxPopulating = 4;
+let populating = 0;
+
+/**
  * Lets the kernel make pages ready for stores, as the first store into each would. Does not block: a thread of libuv's
- * pool waits for it. Kernels before 5.14 do not know it, and addresses that are taken away meanwhile end it: then the
- * stores do it, as ever.
+ * pool waits for it. Kernels before 5.14 do not know it, addresses that are taken away meanwhile end it, and where others
+ * still wait for a thread it is not asked for: then the stores do it, as ever.
  */
 export function populate(address: Address, sizeBytes: number): void {
-	cMadvise.async(address, sizeBytes, MADV_POPULATE_WRITE, () => undefined);
+	if (populating >= maxPopulating) return;
+	populating += 1;
+	cMadvise.async(address, sizeBytes, MADV_POPULATE_WRITE, () => {
+		populating -= 1;
+	});
 }
 
 function checkMapped(address: Address, about: Readonly<Record<string, unknown>>): Address {

@@ -25,7 +25,8 @@ function isTooLarge(text: string): boolean {
 	return Buffer.byteLength(text) > maxPartBytes;
 }
 
-function cutMessage(message: string): string {
+/** The message itself when it is within the limit, else its beginning and the mark. */
+export function cutMessage(message: string): string {
 	const totalBytes = Buffer.byteLength(message);
 	if (totalBytes <= maxPartBytes) return message;
 	// As many characters as surely fit, at least a third of the limit; half a character at the end goes.

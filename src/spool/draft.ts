@@ -8,9 +8,11 @@
  */
 
 import type { MappedBytes } from "../platform/mapping.ts";
+import { cutMessage } from "./cut-entry.ts";
 import { Definition } from "./definition.ts";
 import type { Entry } from "./entry.ts";
-import { recordBytes } from "./record-codec.ts";
+import { recordFlags } from "./log-record.ts";
+import { maxPartBytes, recordBytes } from "./record-codec.ts";
 
 /** What a draft keeps from one call to the next. */
 const keptBytes = 16 * 1024;
@@ -48,8 +50,11 @@ export class Draft {
 		[this.bytes, this.words] = memory(keptBytes);
 	}
 
-	/** Begins a record with its message. */
-	message(text: string): void {
+	/** Begins a record with its message. One that is surely too long is cut at once: it is never held as a whole. */
+	message(whole: string): void {
+		const isCut = whole.length > maxPartBytes;
+		const text = isCut ? cutMessage(whole) : whole;
+		if (isCut) this.flags |= recordFlags.cut;
 		const units = text.length;
 		if (units > maxLoopUnits || !this.#asciiMessage(text)) {
 			this.#reserve(units * maxBytesPerUnit);

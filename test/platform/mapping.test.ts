@@ -1,5 +1,7 @@
+import { pbkdf2 } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Mapping } from "../../src/platform/mapping.ts";
 import { openOwnedFile } from "../../src/platform/owned-files.ts";
@@ -46,6 +48,22 @@ describe("Mapping", () => {
 		gone.makeReady();
 		await vi.waitFor(() => expect(residentKib(path)).toBe(1024), { timeout: 5000 });
 		expect(mapping.bytes.every((byte) => byte === 0)).toBe(true);
+	});
+
+	it("is made ready without an error however long the threads of the pool are busy", async () => {
+		const path = join(temporaryDirectory(), "mapped");
+		const mapping = mapNew(path, 4096);
+		const busy = Array.from({ length: 8 }, () => promisify(pbkdf2)("a", "b", 200_000, 64, "sha512"));
+		for (let call = 0; call < 1000; call++) mapping.makeReady();
+		await Promise.all(busy);
+		const later = mapNew(`${path}-later`, 1024 * 1024);
+		await vi.waitFor(
+			() => {
+				later.makeReady();
+				expect(residentKib(`${path}-later`)).toBe(1024);
+			},
+			{ timeout: 5000 },
+		);
 	});
 
 	it("is the same memory in every mapping of the file", () => {

@@ -1,8 +1,10 @@
 /** A draft holds what was written into it, whatever its length and characters. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { cutEntry } from "../../src/spool/cut-entry.ts";
 import { Definition } from "../../src/spool/definition.ts";
 import { Draft, giveBackDraft, takeDraft } from "../../src/spool/draft.ts";
+import { recordFlags } from "../../src/spool/log-record.ts";
 import { testSeed } from "../test-seed.ts";
 
 function written(act: (draft: Draft) => void): string {
@@ -43,6 +45,19 @@ it("grows with what is written and gives it back", () => {
 	expect(draft.textFrom(0)).toBe(`start ${"0123456789".repeat(100)}${long}`);
 	giveBackDraft(draft);
 	expect(draft.bytes.length).toBe(usual);
+});
+
+it("never holds more of a message than a record may have", () => {
+	const long = "é".repeat(20_000_000);
+	const draft = new Draft();
+	draft.message(long);
+	expect(draft.bytes.length).toBeLessThan(32 * 1024 * 1024);
+	const { message, flags } = draft.toEntry();
+	const whole = { level: 30, timeMs: 0, flags: 0, definition: draft.definition, callSite: undefined };
+	const cut = cutEntry({ ...whole, message: long, fields: "", error: "" });
+	expect(message === cut.message).toBe(true);
+	expect(flags).toBe(recordFlags.cut);
+	expect(cut.flags).toBe(recordFlags.cut);
 });
 
 it.each([0, -0, 1, 9, 10, -10, 99, 100, 999_999_999, 1_000_000_000, 2 ** 31 - 1, -(2 ** 31)])(
