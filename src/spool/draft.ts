@@ -206,12 +206,15 @@ export class Draft {
 		return true;
 	}
 
-	#reserve(bytes: number): void {
-		const needed = this.end + bytes + spareBytes;
-		if (needed <= this.bytes.length) return;
+	#reserve(moreBytes: number): void {
+		const needed = this.end + moreBytes + spareBytes;
 		const before = this.bytes;
-		[this.bytes, this.words] = memory(Math.max(needed, before.length * 2));
-		this.bytes.set(before.subarray(0, this.end));
+		if (needed <= before.length) return;
+		const [bytes, words] = memory(Math.max(needed, before.length * 2));
+		// First: a call on the last bytes of the stack may end here.
+		bytes.set(before.subarray(0, this.end));
+		this.bytes = bytes;
+		this.words = words;
 	}
 
 	/** Gives back what one large record took. */
