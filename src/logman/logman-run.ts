@@ -33,10 +33,11 @@ import { SavedTails } from "./saved-tails.ts";
 import { openStanding } from "./open-standing.ts";
 import type { Standing } from "./standing.ts";
 import { Syncing } from "./syncing.ts";
-import { Telling } from "./telling.ts";
 
 /** How often it is looked whether the cache directory is still there. */
 const placeIntervalMs = 1000;
+/** How often producers are told what is written while there is more to write. */
+const tellIntervalMs = 100;
 /** With so many files to sync it is time, whatever the interval: the checkpoint names each. */
 const maxUnsynced = 1000;
 
@@ -60,13 +61,13 @@ export class LogmanRun {
 	readonly #intake: Intake;
 	readonly #alarm: Alarm;
 	readonly #batch: Batch;
-	readonly #telling = new Telling();
 	#syncedAtMs: number = performance.now();
 	#busyAtMs: number = performance.now();
 	/** Everything below it is to be drained before the logman leaves. */
 	#stopAt: QueueNumber | undefined;
 	#nextAttemptMs = 0;
 	#placeAtMs: number = performance.now();
+	#toldAtMs = 0;
 	#lookedAtMs = 0;
 
 	constructor(control: ControlFile, lease: Lease, options: ResolvedLogmanOptions) {
@@ -136,11 +137,7 @@ export class LogmanRun {
 				this.#checkPlace();
 				if (await this.#mayLeave(hasMore)) return;
 				if (hasMore) await new Promise((resolve) => setImmediate(resolve));
-				else
-					await this.#alarm.wait(
-						this.#idleMs(),
-						this.#reader.isHeldUp || this.#stopAt !== undefined || !this.#telling.isDone,
-					);
+				else await this.#alarm.wait(this.#idleMs(), this.#reader.isHeldUp || this.#stopAt !== undefined);
 			}
 		} finally {
 			signal.removeEventListener("abort", onAbort);
@@ -226,8 +223,7 @@ export class LogmanRun {
 		const { hasMore, failure } = this.#readBatch();
 		this.#damages.settle();
 		const { records, unusable } = this.#batch;
-		const hasNews = records > 0 || this.#reader.hasMoved;
-		if (hasNews) {
+		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
 			// Behind the reading: what was read before the files were replaced is of the old ones.
 			this.#refuseReplaced();
@@ -235,7 +231,9 @@ export class LogmanRun {
 			await this.#delivery.deliver(this.#batch);
 		}
 		if (failure !== undefined) throw failure.cause;
-		if (this.#telling.isDue(nowMs, hasNews, hasMore) || (this.#stopAt !== undefined && !hasMore)) {
+		// Under a flood as well: those who wait for what is written must hear of it.
+		if (!hasMore || nowMs - this.#toldAtMs >= tellIntervalMs) {
+			this.#toldAtMs = nowMs;
 			this.#standing.confirm();
 			announceStore("control.written");
 			this.#control.store("written", this.#reader.readBelow() % 2 ** 32);
@@ -274,7 +272,7 @@ export class LogmanRun {
 	#lookAfterProducers(hasMore: boolean): void {
 		this.#reader.checkLiveness();
 		const nowMs = performance.now();
-		if ((hasMore || !this.#telling.isDone) && nowMs - this.#lookedAtMs < placeIntervalMs) return;
+		if (hasMore && nowMs - this.#lookedAtMs < placeIntervalMs) return;
 		this.#lookedAtMs = nowMs;
 		this.#standing.confirm();
 		this.#retireFinished();

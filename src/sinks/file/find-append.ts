@@ -71,8 +71,9 @@ async function lookForAppend(
 	const stats = await statIfThere(path, paths).catch((problem: Error) => problem);
 	// What can't be looked at may be found under another name all the same.
 	const known = stats instanceof Error ? undefined : stats;
-	if (known !== undefined && !known.isFile() && !known.isDirectory()) return { path, writtenBytes: 0 };
-	const isHere = known?.isFile() === true && known.ino === before.inode && known.dev === before.device;
+	const isHere = known?.ino === before.inode && known.dev === before.device;
+	// A device or a FIFO tells nothing. What has come in place of a file does not keep that from being found.
+	if (isHere && !known.isFile()) return { path, writtenBytes: 0 };
 	// Rotated by somebody else: the file goes on under another name.
 	const file = isHere ? { path, sizeBytes: known.size } : await findByInode(path, before, paths);
 	if (file !== undefined) {

@@ -192,6 +192,15 @@ test("a device has nothing of it", async () => {
 	expect(await findAppend("/dev/null", before, ours)).toMatchObject({ path: "/dev/null", writtenBytes: 0 });
 });
 
+// It was not looked for, and its lines came twice.
+test("an append to a file that a device has taken the place of since is found", async () => {
+	appendFileSync(path, ours);
+	const renamed = join(directory, "moved-aside.log");
+	renameSync(path, renamed);
+	symlinkSync("/dev/full", path);
+	expect(await findAppend(path, before, ours)).toMatchObject({ path: renamed, writtenBytes: ours.length });
+});
+
 test("nothing is changed by looking", async () => {
 	appendFileSync(path, ours);
 	const text = readFileSync(path, "utf8");
