@@ -17,8 +17,6 @@ export async function logman(options: LogmanOptions = {}): Promise<void> {
 	const control = ControlFile.open(resolved.cacheDir);
 	let lease: Lease | undefined;
 	try {
-		// One that waits may do so for days: by then, another version of the package may be in its place.
-		if (resolved.wait) await loadRun();
 		lease = await takeLease(control, resolved);
 		if (lease === undefined) return;
 		const { LogmanRun } = await loadRun();
@@ -50,6 +48,8 @@ async function takeLease(control: ControlFile, { wait, signal }: ResolvedLogmanO
 		// Only a free lease is worth the attempt, which would stop the event loop for a while.
 		const lease = isLeaseHeld(control.paths.lease) ? undefined : Lease.tryAcquire(control.paths.lease);
 		if (lease !== undefined) return lease;
+		// It may wait for days: by then, another version of the package may be in its place.
+		await loadRun();
 		await new Promise((resolve) => setTimeout(resolve, 100));
 	}
 	return Lease.acquire(control.paths.lease);
