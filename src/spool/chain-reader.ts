@@ -14,7 +14,7 @@ import { producerOf, segmentFile } from "./paths.ts";
 import { isMisplacedEnd, isMisplacedRecord } from "./misplaced-records.ts";
 import { ReadRecord } from "./read-record.ts";
 import { recordHeader, recordKinds } from "./record-codec.ts";
-import { laneNonce, segmentHeaderBytes } from "./segment-header.ts";
+import { nonceFor, segmentHeaderBytes } from "./segment-header.ts";
 import { findByRecords, findNonce, findSegment, type FoundSegment } from "./segment-lookup.ts";
 import { type SegmentIdentity, SegmentReader } from "./segment-reader.ts";
 
@@ -329,8 +329,8 @@ export class ChainReader {
 		const place = `${index}:lost`;
 		if (this.#told.has(place)) return;
 		this.#told.add(place);
-		const own = header === undefined ? undefined : laneNonce(laneNonce(header.nonce, header.lane), lane);
-		const isThere = own !== undefined && own === nonce ? "another segment" : "nothing of this producer";
+		const isOwn = header !== undefined && nonceFor(lane, header) === nonce;
+		const isThere = isOwn ? "another segment" : "nothing of this producer";
 		const what = `segment ${index} of a lane should be in ${path}, where ${isThere} is`;
 		this.#onDamage({ path, offset: 0, bytes: SegmentReader.headOf(path), what });
 	}

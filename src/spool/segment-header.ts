@@ -70,6 +70,11 @@ export function laneNonce(nonce: number, lane: Lane): number {
 	return (nonce ^ (laneIndex[lane] * 0x5bd1e995)) >>> 0;
 }
 
+/** The nonce that a lane has, from a header of any lane of the same producer. */
+export function nonceFor(lane: Lane, header: SegmentHeader): number {
+	return laneNonce(laneNonce(header.nonce, header.lane), lane);
+}
+
 /** Seed of the checksums of a segment's records. */
 export function segmentSeed(nonce: number, index: number): number {
 	return Math.imul(nonce ^ Math.imul(index, 0x9e3779b1), 0x85ebca6b);

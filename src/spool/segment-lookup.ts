@@ -6,7 +6,7 @@
 import type { Lane } from "../shared/lane.ts";
 import { segmentFiles } from "./numbering.ts";
 import { producerOf, segmentFile } from "./paths.ts";
-import { laneNonce, type SegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
+import { nonceFor, type SegmentHeader, segmentHeaderBytes } from "./segment-header.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
 type KnownSegment = Omit<SegmentHeader, "sizeBytes">;
@@ -97,7 +97,7 @@ export function findNonce(directory: string, lane: Lane): number | undefined {
 		const header = SegmentReader.headerOf(path);
 		if (header?.producer !== producer) continue;
 		if (header.lane === lane) return header.nonce;
-		others = laneNonce(laneNonce(header.nonce, header.lane), lane);
+		others = nonceFor(lane, header);
 	}
 	return others;
 }

@@ -32,12 +32,17 @@ export function endOfLastCommonLine(found: Buffer, bytes: Buffer): number {
 	if (cut > 0) return cut;
 	const only = onlyOnes(own);
 	for (let tried = 0; tried < maxLinesTried && end > 0; tried++) {
-		const from = end < 2 ? 0 : found.lastIndexOf(newline, end - 2) + 1;
+		const from = startOfLine(found, end);
 		const line = only.get(found.toString("latin1", from, end));
 		if (line !== undefined && line.inFile * 2 > line.count) return line.end;
 		end = from;
 	}
 	return 0;
+}
+
+/** Where the line begins that ends at `end`. */
+function startOfLine(text: Buffer, end: number): number {
+	return end < 2 ? 0 : text.lastIndexOf(newline, end - 2) + 1;
 }
 
 function ownLines(bytes: Buffer, file: Buffer): OwnLine[] {
@@ -59,7 +64,7 @@ function ownLines(bytes: Buffer, file: Buffer): OwnLine[] {
 function placesFromTheEnd(file: Buffer): Map<string, number[]> {
 	const places = new Map<string, number[]>();
 	for (let end = file.length; end > 0; ) {
-		const from = end < 2 ? 0 : file.lastIndexOf(newline, end - 2) + 1;
+		const from = startOfLine(file, end);
 		const text = file.toString("latin1", from, end);
 		const known = places.get(text);
 		if (known === undefined) places.set(text, [from]);
