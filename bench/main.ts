@@ -1,12 +1,13 @@
 /** The command: npm run bench [name …] [-- --json] [--quick] [--write]. */
 import { getPriority } from "node:os";
 import { parseArgs } from "node:util";
+import { againstTable, answersIn, ratio } from "./report/against.ts";
 import { guard, losses } from "./guard.ts";
 import { questions } from "./questions.ts";
 import { conditions, pace, writeDocument } from "./report/document.ts";
 import { machine, versions } from "./report/machine.ts";
 import type { Answer, Pace, Question } from "./report/question.ts";
-import { lines, number, tables } from "./report/table.ts";
+import { lines, tables } from "./report/table.ts";
 
 const names = questions.map(({ name }) => name);
 const usage = `npm run bench [name …] [-- options]
@@ -16,6 +17,9 @@ All together are written into docs/performance.md. "guard" asks whether Pylog is
   --json   one object for each question on stdout; nothing is written
   --quick  few rounds with little work; nothing is written
   --write  the answers are written into docs/performance.md all the same
+  --against FILE
+           says of each ratio whether it is the same as in FILE, within the spread of both: what --json printed
+           earlier or on another machine, or docs/performance.json
 `;
 
 await main();
@@ -27,6 +31,7 @@ async function main(): Promise<void> {
 			json: { type: "boolean", default: false },
 			quick: { type: "boolean", default: false },
 			write: { type: "boolean", default: false },
+			against: { type: "string" },
 			help: { type: "boolean", default: false },
 		},
 	});
@@ -39,10 +44,12 @@ async function main(): Promise<void> {
 	const asked = [...questions, guard].filter(({ name }) =>
 		positionals.length === 0 ? name !== guard.name : positionals.includes(name),
 	);
+	const earlier = values.against === undefined ? undefined : answersIn(values.against);
 	const isWritten = values.write || (positionals.length === 0 && !values.quick && !values.json);
 	for (const question of asked) {
 		const answer = await ask(question, { isQuick: values.quick, tell });
 		process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : textOf(question, answer));
+		if (earlier !== undefined) process.stderr.write(`${againstTable(answer, earlier)}\n\n`);
 		if (isWritten && question !== guard) writeDocument(answer, questions);
 	}
 }
@@ -62,6 +69,7 @@ async function ask(question: Question, at: Pace): Promise<Answer> {
 		seconds: Math.round((performance.now() - sinceMs) / 1000),
 		results,
 		ratios: tally.ratios,
+		spreads: tally.spreads,
 	};
 }
 
@@ -71,7 +79,7 @@ function complain(sentences: readonly string[]): void {
 }
 
 function textOf(question: Question, answer: Answer): string {
-	const ratios = Object.entries(answer.ratios).map(([name, value]) => [name, number(value)]);
+	const ratios = Object.keys(answer.ratios).map((name) => [name, ratio(answer, name)]);
 	const parts = [
 		`# ${question.title}`,
 		`${question.about} ${pace(answer)}`,

@@ -1,6 +1,6 @@
 /** What a benchmark is to the command: one question, and the answer with all that is needed to judge it. */
 import type { Machine, Versions } from "./machine.ts";
-import type { Ratios, Result, Tally } from "./tally.ts";
+import type { Ratios, Result, Spreads, Tally } from "./tally.ts";
 
 export interface Question {
 	readonly name: string;
@@ -33,4 +33,5 @@ export interface Answer {
 	readonly results: readonly Result[];
 	/** How many times better Pylog is: above 1 it is ahead, below it is behind. */
 	readonly ratios: Ratios;
+	readonly spreads: Spreads;
 }

@@ -18,6 +18,8 @@ export interface Result {
 }
 
 export type Ratios = Readonly<Record<string, number>>;
+/** By the names of the ratios: between which values the half of the rounds in the middle lies. */
+export type Spreads = Readonly<Record<string, readonly [q1: number, q3: number]>>;
 
 interface Series {
 	readonly group: string;
@@ -31,6 +33,7 @@ interface Series {
 export class Tally {
 	readonly #series = new Map<string, Series>();
 	readonly #ratios: Record<string, number> = {};
+	readonly #spreads: Record<string, readonly [q1: number, q3: number]> = {};
 
 	add(round: number, group: string, subject: string, measure: string, unit: Unit, value: number): void {
 		const name = `${group} ${subject} ${measure}`;
@@ -50,6 +53,10 @@ export class Tally {
 	/** The ratios so far, by their names. */
 	get ratios(): Ratios {
 		return this.#ratios;
+	}
+
+	get spreads(): Spreads {
+		return this.#spreads;
 	}
 
 	/** All subjects that have a measure in a group. */
@@ -78,7 +85,9 @@ export class Tally {
 			return [isBetterHigher(ours.unit) ? value / of : of / value];
 		});
 		ratios.sort((one, another) => one - another);
-		this.#ratios[`${name} ${subject} vs ${other}`] = quantile(ratios, 0.5);
+		const full = `${name} ${subject} vs ${other}`;
+		this.#ratios[full] = quantile(ratios, 0.5);
+		this.#spreads[full] = [quantile(ratios, 0.25), quantile(ratios, 0.75)];
 	}
 }
 

@@ -1,10 +1,11 @@
 /** The benchmarks themselves: what they print, and that they would notice a line too few, torn or too many. */
 import { execFileSync } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { losses } from "../../bench/guard.ts";
+import { againstTable, answersIn } from "../../bench/report/against.ts";
 import type { Answer } from "../../bench/report/question.ts";
 import { Tally } from "../../bench/report/tally.ts";
 import { LineCount, untilCounted } from "../../bench/run/line-count.ts";
@@ -64,4 +65,20 @@ test("a ratio says how many times better the first is, and a loss is told by its
 	expect(losses({ "call.message pylog vs pino async": 0.01 })).toContainEqual(
 		expect.stringMatching(/^call\.message pylog vs pino async: 0\.01 times better, and must be /),
 	);
+});
+
+test("two runs have the same ratio where their spreads overlap", () => {
+	const answer = (ratios: Answer["ratios"], spreads: Answer["spreads"]): Answer =>
+		({ question: "call", rounds: 5, ratios, spreads }) as Answer;
+	const earlier = answer({ near: 4, far: 4, gone: 1 }, { near: [3.5, 4.2], far: [3.5, 4.2], gone: [1, 1] });
+	const now = answer({ near: 4.3, far: 5, fresh: 2 }, { near: [4.1, 4.6], far: [4.3, 5.5], fresh: [2, 2] });
+	const path = join(temporaryDirectory(), "earlier.json");
+	writeFileSync(path, `${JSON.stringify({ ...earlier, question: "drain" })}\n${JSON.stringify(earlier)}\n`);
+	const table = againstTable(now, answersIn(path));
+	expect(table).toMatch(/\| near +\| 4\.00 \(3\.50–4\.20\) \| 4\.30 \(4\.10–4\.60\) \| same/);
+	expect(table).toMatch(/\| far .*apart/);
+	expect(table).not.toMatch(/gone|fresh/);
+	expect(table).toContain("call: 1 of 2 ratios are the same within their spread.");
+	writeFileSync(path, "no answer");
+	expect(() => answersIn(path)).toThrow(`${path} is none`);
 });
