@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import bunyan from "bunyan";
-import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
+import { bindings, error, madeMessage, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
 export async function openBunyan({ path, site }: PeerOptions): Promise<Peer> {
@@ -14,6 +14,7 @@ export async function openBunyan({ path, site }: PeerOptions): Promise<Peer> {
 	return {
 		calls: {
 			message: (index) => logger.info(message(index)),
+			made: (index) => logger.info(madeMessage(index)),
 			fields: (index) => logger.info(twoFields(index), message(index)),
 			nested: (index) => logger.info(tenFields(index), message(index)),
 			child: (index) => child.info(message(index)),

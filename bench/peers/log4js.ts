@@ -3,7 +3,7 @@
  * lines are text: errors and nested fields take several.
  */
 import log4js from "log4js";
-import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
+import { bindings, error, madeMessage, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
 export function openLog4js({ path, site }: PeerOptions): Peer {
@@ -25,6 +25,7 @@ export function openLog4js({ path, site }: PeerOptions): Peer {
 	return {
 		calls: {
 			message: (index) => logger.info(message(index)),
+			made: (index) => logger.info(madeMessage(index)),
 			fields: (index) => logger.info(message(index), twoFields(index)),
 			nested: (index) => logger.info(message(index), tenFields(index)),
 			child: (index) => child.info(message(index)),

@@ -1,7 +1,7 @@
 /** LogTape: its stream file sink with a large buffer, "optimized for high-volume logging". It prints no call site. */
 import { getStreamFileSink } from "@logtape/file";
 import { configure, dispose, getLogger, jsonLinesFormatter } from "@logtape/logtape";
-import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
+import { bindings, error, madeMessage, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
 export async function openLogTape({ path }: PeerOptions): Promise<Peer> {
@@ -17,6 +17,7 @@ export async function openLogTape({ path }: PeerOptions): Promise<Peer> {
 	return {
 		calls: {
 			message: (index) => logger.info(message(index)),
+			made: (index) => logger.info(madeMessage(index)),
 			fields: (index) => logger.info(message(index), twoFields(index)),
 			nested: (index) => logger.info(message(index), { ...tenFields(index) }),
 			child: (index) => child.info(message(index)),

@@ -1,11 +1,12 @@
 /** What a logger is to the benchmarks: the calls it can do, and a way to get its last line into the file. */
 
 /** The kinds of call that are compared. */
-export const cases = ["message", "fields", "nested", "child", "error", "disabled", "site"] as const;
+export const cases = ["message", "made", "fields", "nested", "child", "error", "disabled", "site"] as const;
 export type Case = (typeof cases)[number];
 
 export const caseTitles: Readonly<Record<Case, string>> = {
-	message: "a message",
+	message: "a message, one of sixteen texts",
+	made: "a message that is made for the call",
 	fields: "a message and two fields",
 	nested: "a message and ten fields, some nested",
 	child: "a message by a child logger that has two fields bound",

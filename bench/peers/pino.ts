@@ -9,7 +9,7 @@
  */
 import { once } from "node:events";
 import pino from "pino";
-import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
+import { bindings, error, madeMessage, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
 type Way = "async" | "sync" | "transport";
@@ -23,6 +23,7 @@ export async function openPino({ path }: PeerOptions, way: Way): Promise<Peer> {
 	return {
 		calls: {
 			message: (index) => logger.info(message(index)),
+			made: (index) => logger.info(madeMessage(index)),
 			fields: (index) => logger.info(twoFields(index), message(index)),
 			nested: (index) => logger.info(tenFields(index), message(index)),
 			child: (index) => child.info(message(index)),

@@ -1,6 +1,6 @@
 /** Pylog: JSON lines, as most peers write. `finish` does not leave the queue, so that more can be logged. */
 import { type LoggerOptions, pylog } from "pylog";
-import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
+import { bindings, error, madeMessage, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
 /** `options` are those that a question wants to be other than usual. */
@@ -18,6 +18,7 @@ export function openPylog({ path, cacheDir, site, startsLogman }: PeerOptions, o
 	return {
 		calls: {
 			message: (index) => logger.info(message(index)),
+			made: (index) => logger.info(madeMessage(index)),
 			fields: (index) => logger.info(message(index), twoFields(index)),
 			nested: (index) => logger.info(message(index), tenFields(index)),
 			child: (index) => child.info(message(index)),

@@ -4,7 +4,7 @@
  */
 import { Logger } from "tslog";
 import { fileTransport } from "tslog/transports/file";
-import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
+import { bindings, error, madeMessage, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
 export function openTslog({ path, site }: PeerOptions): Peer {
@@ -14,6 +14,7 @@ export function openTslog({ path, site }: PeerOptions): Peer {
 	return {
 		calls: {
 			message: (index) => logger.info(message(index)),
+			made: (index) => logger.info(madeMessage(index)),
 			fields: (index) => logger.info(twoFields(index), message(index)),
 			nested: (index) => logger.info(tenFields(index), message(index)),
 			child: (index) => child.info(message(index)),

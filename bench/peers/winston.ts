@@ -1,6 +1,6 @@
 /** winston: its file transport with the JSON format and the timestamp, as its README sets it up. It prints no call site. */
 import winston from "winston";
-import { bindings, error, message, tenFields, twoFields } from "../run/work.ts";
+import { bindings, error, madeMessage, message, tenFields, twoFields } from "../run/work.ts";
 import type { Peer, PeerOptions } from "./peer.ts";
 
 export function openWinston({ path }: PeerOptions): Peer {
@@ -15,6 +15,7 @@ export function openWinston({ path }: PeerOptions): Peer {
 	return {
 		calls: {
 			message: (index) => logger.info(message(index)),
+			made: (index) => logger.info(madeMessage(index)),
 			fields: (index) => logger.info(message(index), twoFields(index)),
 			nested: (index) => logger.info(message(index), tenFields(index)),
 			child: (index) => child.info(message(index)),
