@@ -47,6 +47,8 @@ export class Draft {
 	fieldsStart = 0;
 	errorStart = 0;
 	end = 0;
+	/** Of the message among those that came before; negative for any other. */
+	#place: number = notLookedFor;
 
 	constructor() {
 		[this.bytes, this.words] = memory(keptBytes);
@@ -58,6 +60,7 @@ export class Draft {
 		const text = isCut ? cutMessage(whole) : whole;
 		if (isCut) this.flags |= recordFlags.cut;
 		const place = known.find(text);
+		this.#place = place;
 		if (place >= 0) {
 			this.end = known.copy(place, this.words);
 		} else {
@@ -66,6 +69,11 @@ export class Draft {
 		}
 		this.fieldsStart = this.end;
 		this.errorStart = this.end;
+	}
+
+	/** Whether the message has a `%`. Given is the text that {@link Draft.message} was given last. */
+	hasPercent(message: string): boolean {
+		return this.#place >= 0 ? known.hasPercent(this.#place) : message.includes("%");
 	}
 
 	/** What follows is the error. Without it, fields and error are empty. */

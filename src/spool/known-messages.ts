@@ -27,6 +27,8 @@ export class KnownMessages {
 	readonly #places = new Map<string, number>();
 	/** Bytes of each text, by place. */
 	readonly #bytes = new Uint8Array(maxKnown);
+	/** 1 for those that have a `%`, by place. */
+	readonly #percents = new Uint8Array(maxKnown);
 	/** The texts, `wordsEach` for each place. */
 	readonly #words = new Int32Array(maxKnown * wordsEach);
 	/** Hashes of texts that were not found: one that comes again is worth keeping. */
@@ -56,6 +58,11 @@ export class KnownMessages {
 		return bytes;
 	}
 
+	/** Whether the text at a place has a `%`. */
+	hasPercent(place: number): boolean {
+		return this.#percents[place] === 1;
+	}
+
 	/** Notes a text that was looked for and not found: UTF-8 at the start of `source`, `bytes` long. */
 	note(bytes: number, source: Buffer, words: Int32Array): void {
 		if (bytes > maxKnownBytes) return;
@@ -70,6 +77,7 @@ export class KnownMessages {
 		if (this.#places.size >= maxKnown) this.#places.clear();
 		const place = this.#places.get(text) ?? this.#places.size;
 		this.#bytes[place] = bytes;
+		this.#percents[place] = text.includes("%") ? 1 : 0;
 		this.#words.set(words.subarray(0, wordsEach), place * wordsEach);
 		this.#places.set(text, place);
 	}

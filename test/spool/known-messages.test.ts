@@ -12,13 +12,14 @@ function expectWritten(draft: Draft, text: string): void {
 	draft.message(text);
 	expect(bytesOf(draft)).toBe(Buffer.from(text, "utf8").toString("latin1"));
 	expect([draft.fieldsStart, draft.errorStart]).toEqual([draft.end, draft.end]);
+	expect(draft.hasPercent(text)).toBe(text.includes("%"));
 }
 
 it("a message that comes again is written as it was the first time, whatever came in between", () => {
 	const draft = new Draft();
 	const text = fc.oneof(
 		fc.string({ unit: "binary", maxLength: 140 }),
-		fc.constantFrom("", "paid", "größer als vorher"),
+		fc.constantFrom("", "paid", "50 %", "größer als vorher"),
 	);
 	fc.assert(
 		fc.property(fc.array(text, { maxLength: 20 }), fc.array(fc.nat(19), { maxLength: 60 }), (texts, order) => {
