@@ -6,8 +6,8 @@
 //   node scripts/crash-points.mjs --json    prints the points
 //
 // A step is a call whose first argument is a name as "part.what". A function that is given such a name and makes others
-// of it (`${name}-sync`) adds them for each of its callers. The steps of an append are comments, `// step: append.bound`,
-// since nothing may be added to it but what does the work. A name that stands at two places is an error.
+// of it (`${name}-sync`) adds them for each of its callers. The steps of an append are comments, `// step: append.number`,
+// once its bound stands: nothing may be added to it then but what does the work. A name that stands at two places is an error.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";

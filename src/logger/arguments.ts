@@ -27,18 +27,26 @@ export interface ParsedArguments {
  * others the first error is the line's error, and the first object its fields.
  */
 export function parseArguments(first: unknown, rest: readonly unknown[]): ParsedArguments {
-	if (typeof first === "string" && rest.length === 1 && !first.includes("%")) {
-		const only = rest[0];
-		// The usual call, without the lists of what is left over.
-		if (hasFields(only) && !isErrorLike(only)) {
-			return { message: first, fields: only, hasError: false, error: undefined };
-		}
-	}
 	if (typeof first !== "object" || first === null) return assignFormatted(safeText(first), [], rest);
 	const [second, ...others] = rest;
 	return typeof second === "string"
 		? assignFormatted(second, [first], others)
 		: assign(undefined, [first, ...rest], []);
+}
+
+/**
+ * Whether a value is surely fields and nothing else: a plain object that is no error. The look at its properties comes first:
+ * behind it V8 knows the prototype, which is 40 ns to ask for.
+ */
+export function isPlainFields(value: unknown): value is object {
+	if (typeof value !== "object" || value === null) return false;
+	try {
+		const { message, stack } = value as { readonly message?: unknown; readonly stack?: unknown };
+		if (typeof stack === "string" && typeof message === "string") return false;
+		return Object.getPrototypeOf(value) === Object.prototype;
+	} catch {
+		return false;
+	}
 }
 
 function assignFormatted(text: string, before: readonly unknown[], after: readonly unknown[]): ParsedArguments {

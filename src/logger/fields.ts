@@ -137,7 +137,10 @@ function writeOwn(
 /** The object whose own properties are the fields. What has none, such as a date or a map, becomes one field. */
 function sourceOf(fields: object): Readonly<Record<string, unknown>> {
 	const { toJSON } = fields as { readonly toJSON?: unknown };
-	const source: unknown = typeof toJSON === "function" ? toJSON.call(fields, "") : fields;
+	const isOwn = typeof toJSON !== "function";
+	// As `hasFields`, written out: here V8 knows the prototype, there it has to ask for it.
+	if (isOwn && Object.getPrototypeOf(fields) === Object.prototype) return fields as Readonly<Record<string, unknown>>;
+	const source: unknown = isOwn ? fields : toJSON.call(fields, "");
 	return hasFields(source) ? (source as Readonly<Record<string, unknown>>) : { fields: source };
 }
 

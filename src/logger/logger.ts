@@ -16,7 +16,7 @@ import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { Definition } from "../spool/definition.ts";
 import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
 import { recordFlags } from "../spool/log-record.ts";
-import { parseArguments } from "./arguments.ts";
+import { isPlainFields, parseArguments } from "./arguments.ts";
 import { callSite } from "./call-site.ts";
 import { encodeError, errorMessage } from "./error-record.ts";
 import { type BoundFields, bindFields, writeFields } from "./fields.ts";
@@ -214,19 +214,33 @@ export class Pylog {
 	}
 
 	#writeArguments(draft: Draft, first: unknown, rest: readonly unknown[]): void {
+		const only = rest[0];
+		if (typeof first === "string" && rest.length === 1 && isPlainFields(only)) {
+			// The usual call, without the lists of what may be left over.
+			draft.message(first);
+			if (!draft.hasPercent(first)) {
+				const error = writeFields(draft, only, this.#bound, this.#family.options.format, false);
+				if (error !== undefined) this.#writeErrorOfFields(draft, first, error);
+				return;
+			}
+		}
 		const parsed = parseArguments(first, rest);
-		let { error, hasError } = parsed;
+		const { error, hasError } = parsed;
 		draft.message(parsed.message === "" && hasError ? errorMessage(error) : parsed.message);
 		if (parsed.fields !== undefined) {
 			const inFields = writeFields(draft, parsed.fields, this.#bound, this.#family.options.format, hasError);
 			if (inFields !== undefined) {
-				error = inFields;
-				hasError = true;
-				// `{ err }` without a message: the error's own, as for an error alone.
-				if (parsed.message === "") draft.insertMessage(errorMessage(error));
+				this.#writeErrorOfFields(draft, parsed.message, inFields);
+				return;
 			}
 		}
 		if (hasError) draft.text(encodeError(error));
+	}
+
+	/** `{ err }` without a message: the error's own, as for an error alone. */
+	#writeErrorOfFields(draft: Draft, message: string, error: object): void {
+		if (message === "") draft.insertMessage(errorMessage(error));
+		draft.text(encodeError(error));
 	}
 
 	/** The common end of all calls. */

@@ -11,6 +11,7 @@ import type { MappedBytes } from "../platform/mapping.ts";
 import { cutMessage } from "./cut-entry.ts";
 import { Definition } from "./definition.ts";
 import type { Entry } from "./entry.ts";
+import { KnownMessages, notLookedFor } from "./known-messages.ts";
 import { recordFlags } from "./log-record.ts";
 import { maxPartBytes, recordBytes } from "./record-codec.ts";
 
@@ -23,6 +24,7 @@ const maxBytesPerUnit = 3;
 /** Room that is there after each text: for the zeros behind the last one, and for what `integer` and `quoted` add. */
 const spareBytes = 32;
 
+const known = new KnownMessages();
 const noDefinition: Definition = Definition.ofCallSite("");
 
 const quote = 0x22;
@@ -45,6 +47,8 @@ export class Draft {
 	fieldsStart = 0;
 	errorStart = 0;
 	end = 0;
+	/** Of the message among those that came before; negative for any other. */
+	#place: number = notLookedFor;
 
 	constructor() {
 		[this.bytes, this.words] = memory(keptBytes);
@@ -55,15 +59,21 @@ export class Draft {
 		const isCut = whole.length > maxPartBytes;
 		const text = isCut ? cutMessage(whole) : whole;
 		if (isCut) this.flags |= recordFlags.cut;
-		const units = text.length;
-		if (units > maxLoopUnits || !this.#asciiMessage(text)) {
-			this.#reserve(units * maxBytesPerUnit);
-			this.end = this.bytes.utf8Write(text, 0);
+		const place = known.find(text);
+		this.#place = place;
+		if (place >= 0) {
+			this.end = known.copy(place, this.words);
 		} else {
-			this.end = units;
+			this.#encodeMessage(text);
+			if (place !== notLookedFor) known.note(this.end, this.bytes, this.words);
 		}
 		this.fieldsStart = this.end;
 		this.errorStart = this.end;
+	}
+
+	/** Whether the message has a `%`. Given is the text that {@link Draft.message} was given last. */
+	hasPercent(message: string): boolean {
+		return this.#place >= 0 ? known.hasPercent(this.#place) : message.includes("%");
 	}
 
 	/** What follows is the error. Without it, fields and error are empty. */
@@ -182,6 +192,16 @@ export class Draft {
 		if (entry.fields !== "") this.text(entry.fields);
 		this.endFields();
 		if (entry.error !== "") this.text(entry.error);
+	}
+
+	#encodeMessage(text: string): void {
+		const units = text.length;
+		if (units <= maxLoopUnits && this.#asciiMessage(text)) {
+			this.end = units;
+			return;
+		}
+		this.#reserve(units * maxBytesPerUnit);
+		this.end = this.bytes.utf8Write(text, 0);
 	}
 
 	#asciiMessage(text: string): boolean {

@@ -8,7 +8,8 @@
  *   3. number ← counter, counter + 1 (atomic over all processes);
  *   4. number and checksum are stored, then the length word: now the record is committed;
  *   5. the count of records appended is stored, then slot ← 0.
- * A death anywhere leaves at most an uncommitted tail. Between 2 and 5 nothing is called that could wait or throw.
+ * A death anywhere leaves at most an uncommitted tail. Once the bound stands, nothing is called that could wait or throw.
+ * Why two of the stores need not be atomic: docs/adr/0007.
  */
 
 import type { FileLock } from "../platform/file-lock.ts";
@@ -44,6 +45,9 @@ const maxClaims = 10;
 /** How soon segments are made ready after a new one was begun, and how often surplus ones are looked at. */
 const prepareDelayMs = 1;
 const trimIntervalMs = 100;
+
+/** Whether the processor shows stores to others in the order of the program. */
+const keepsStoreOrder: boolean = process.arch === "x64";
 
 export class Producer {
 	readonly control: ControlFile;
@@ -284,9 +288,10 @@ export class Producer {
 		const control = this.control.mapping.words;
 		const slot = this.#slotWord;
 
-		// A bound of 0 would read as "no append": one below it is a lower bound as well.
-		// step: append.bound
-		Atomics.store(control, slot + slotWords.bound, Atomics.load(control, controlWords.nextNumber) || -1);
+		// A bound of 0 would read as "no append": one below it is a lower bound as well. An ordinary store: the addition
+		// that follows makes it seen by all who see the number taken, and a locked store costs 10 ns.
+		announceStore("append.bound");
+		control[slot + slotWords.bound] = Atomics.load(control, controlWords.nextNumber) || -1;
 		// step: append.number
 		const number = Atomics.add(control, controlWords.nextNumber, 1);
 		words[word + 2] = number;
@@ -296,9 +301,11 @@ export class Producer {
 		words[word + 1] = sum ^ (sum >>> 13);
 		// step: append.commit
 		Atomics.store(words, word, length);
-		// Before the bound goes: a reader whom the bound does not hold up must see that there is something to read.
+		// Before the bound goes: a reader whom the bound does not hold up must see that there is something to read. And
+		// behind the commit: who sees the count must find the record.
 		// step: append.count
-		Atomics.store(control, slot + slotWords.appended + lane, sequence);
+		if (keepsStoreOrder) control[slot + slotWords.appended + lane] = sequence;
+		else Atomics.store(control, slot + slotWords.appended + lane, sequence);
 		// step: append.clear
 		Atomics.store(control, slot + slotWords.bound, 0);
 

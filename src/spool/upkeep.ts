@@ -10,6 +10,8 @@ export class Upkeep {
 	readonly #work: () => void;
 	readonly #rest: () => boolean;
 	#soon: NodeJS.Timeout | undefined;
+	/** When that is due, by `performance.now()`. */
+	#dueMs = 0;
 	#later: NodeJS.Timeout | undefined;
 
 	/**
@@ -22,12 +24,17 @@ export class Upkeep {
 		this.#rest = rest;
 	}
 
-	/** Lets the work be done in `delayMs`, if none is due already. */
+	/** Lets the work be done in `delayMs`, or earlier where it is due by then. */
 	soon(delayMs: number): void {
-		this.#soon ??= setTimeout(() => {
-			this.#soon = undefined;
-			this.#work();
-		}, delayMs).unref();
+		const dueMs = performance.now() + delayMs;
+		if (this.#soon === undefined || dueMs < this.#dueMs) {
+			clearTimeout(this.#soon);
+			this.#dueMs = dueMs;
+			this.#soon = setTimeout(() => {
+				this.#soon = undefined;
+				this.#work();
+			}, delayMs).unref();
+		}
 		this.#later ??= setInterval(() => {
 			if (this.#rest()) this.#endRest();
 		}, restMs).unref();

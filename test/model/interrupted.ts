@@ -36,24 +36,30 @@ export function interrupted(
 	let isInside = false;
 	let found: Interruption | undefined;
 	const originals = names.map((name) => [name, Atomics[name] as Original] as const);
+	const takeStep = (): void => {
+		count += 1;
+		if (count !== step) return;
+		found = { numbers, commits };
+		isInside = true;
+		try {
+			at(found);
+		} finally {
+			isInside = false;
+		}
+	};
 	for (const [name, original] of originals) {
 		const replacement = (...given: unknown[]): never => {
 			if (isInside) return original(...given);
-			count += 1;
-			if (count === step) {
-				found = { numbers, commits };
-				isInside = true;
-				try {
-					at(found);
-				} finally {
-					isInside = false;
-				}
-			}
+			takeStep();
 			const isShared = given[0] === control;
 			if (name === "add" && isShared && given[1] === controlWords.nextNumber) numbers += 1;
+			if (name !== "store" || isShared) return original(...given);
 			// The first store to a segment after a number was taken is the commit of its record.
-			if (name === "store" && !isShared && commits < numbers) commits += 1;
-			return original(...given);
+			if (commits < numbers) commits += 1;
+			const result = original(...given);
+			// The count of records, an ordinary store, comes right behind it.
+			takeStep();
+			return result;
 		};
 		Object.defineProperty(Atomics, name, { value: replacement, configurable: true, writable: true });
 	}

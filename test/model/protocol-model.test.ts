@@ -91,14 +91,21 @@ describe("the model of an append", () => {
 		const steps: string[] = [];
 		const nameOf = (name: string, word: number, value: unknown): string => {
 			if (word === controlWords.nextNumber) return name === "add" ? "take_number" : "load_counter";
-			if (word === slot + slotWords.bound) return value === 0 ? "clear_bound" : "store_bound";
+			if (word === slot + slotWords.bound && value === 0) return "clear_bound";
+			// Atomic where the processor does not keep the order of stores.
 			if (word === slot + slotWords.appended + lane) return "store_appended";
 			return word === controlWords.sleeping ? "look_at_the_doorbell" : `${name} of word ${word}`;
 		};
 		const taken = producer.control.load("nextNumber");
+		// Ordinary stores are no calls: that they were made is seen at the next one.
+		const plain = { store_bound: slot + slotWords.bound, store_appended: slot + slotWords.appended + lane };
+		const before = new Map(Object.values(plain).map((word) => [word, control[word]]));
 		watched(
 			() => producer.append(lane, entryOf(definition, "second")),
 			(name, words, word, value) => {
+				for (const [label, at] of Object.entries(plain)) {
+					if (control[at] !== before.get(at) && control[at] !== 0 && !steps.includes(label)) steps.push(label);
+				}
 				if (words === control) steps.push(nameOf(name, word, value));
 				// The number has to stand there when the length is stored.
 				else steps.push(...(words[word + 2] === taken ? ["store_number"] : []), "store_length");
