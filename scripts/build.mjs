@@ -41,6 +41,7 @@ const inputs = [
 	"tsconfig.programs.json",
 	"package-lock.json",
 	"scripts/bundle.mjs",
+	"scripts/bundle-files.mjs",
 ];
 const temporaryPrefix = "build.tmp-";
 

@@ -5,7 +5,7 @@
  */
 
 import { isMainThread } from "node:worker_threads";
-import { startLogmanIfNone } from "../launch/start-logman.ts";
+import { startLogmanIfNone } from "../launch/spawn-logman.ts";
 import { isLocked } from "../platform/file-lock.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
