@@ -22,7 +22,12 @@ const lazy = new Map([
 	["node:zlib", ["crc32", "createGunzip"]],
 ]);
 /** Modules that a logger does not need, and of which `logger.js` has functions that load them when they are called. */
-const calledLater = ["launch/start-logman.js", "logman/logman.js", "logger/queue-contents.js"];
+const calledLater = [
+	"launch/start-logman.js",
+	"logger/queue-contents.js",
+	"logman/logman.js",
+	"spool/control-preparation.js",
+];
 
 /**
  * Bundles the modules in `folder`, in place.
