@@ -19,6 +19,7 @@ const external = new Set(["koffi", "commander"]);
 const lazy = new Map([
 	["node:child_process", ["spawn"]],
 	["node:crypto", ["createHash", "randomBytes"]],
+	["node:module", ["createRequire", "findSourceMap"]],
 	["node:zlib", ["crc32", "createGunzip"]],
 ]);
 /** Modules that a logger does not need, and of which `logger.js` has functions that load them when they are called. */
