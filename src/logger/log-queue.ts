@@ -5,8 +5,8 @@
 
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { threadId } from "node:worker_threads";
 import { levels } from "../line/level.ts";
+import { threadId } from "../platform/thread.ts";
 import { PylogError } from "../shared/errors.ts";
 import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
 import { shownValue } from "../shared/option-problems.ts";

@@ -4,11 +4,11 @@
  * moment.
  */
 
-import { isMainThread } from "node:worker_threads";
 import { startLogmanIfNone } from "../launch/spawn-logman.ts";
 import { isLocked } from "../platform/file-lock.ts";
 import { monotonicMs } from "../platform/monotonic-clock.ts";
 import { RunningTime } from "../platform/running-time.ts";
+import { isMainThread } from "../platform/thread.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
 import { loadPreparation } from "../spool/control-preparation.ts";
 import { spoolPaths } from "../spool/paths.ts";
