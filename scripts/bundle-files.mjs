@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const taken = /^import \{(.+)\} from "\.\/logger\.js";$/m;
+const takenFromLogger = /^import \{(.+)\} from "\.\/parts\.js";$/m;
 const exported = /^export \{(.+)\};$/m;
 
 /** Code of the module that loads the file of what is called later: {@link finish} puts in its name, and what it is given. */
@@ -34,46 +34,89 @@ export function moduleCalledLater(folder, name) {
 }
 
 /**
- * Makes of the bundled files what they are to be. Line stays line, so that their maps hold.
+ * Makes of the bundled files what they are to be: of `parts.js` the file `logger.js`, and one of the old name that passes on all
+ * that is in it; of `later.js` a file with a function, and one that passes on what that gives.
  *
  * @param {string} folder of all modules
  * @param {readonly string[]} calledLater names of modules in it
  */
 export function finish(folder, calledLater) {
-	const logger = join(folder, "bundle", "logger.js");
-	const later = join(folder, "bundle", "later.js");
-	const logman = join(folder, "bundle", "logman.js");
-	const laterText = readFileSync(later, "utf8");
-	const takes = namesIn(taken.exec(laterText)?.[1]);
-	const gives = namesIn(exported.exec(laterText)?.[1]);
-	const locals = new Map(gives.map(([name, as]) => [as, name]));
+	const bundle = join(folder, "bundle");
+	const later = finishLater(bundle, folder, calledLater);
+	finishLogger(bundle, join(folder, "index.js"), later);
+	const logman = join(bundle, "logman.js");
+	writeFileSync(logman, quicker(readFileSync(logman, "utf8")));
+}
+
+/**
+ * @param {string} bundle
+ * @param {string} folder
+ * @param {readonly string[]} calledLater
+ * @returns {string} name of the file
+ */
+function finishLater(bundle, folder, calledLater) {
+	const path = join(bundle, "later.js");
+	const text = quicker(readFileSync(path, "utf8"));
+	const takes = namesIn(takenFromLogger.exec(text)?.[1]).map(([name, as]) => `${name}: ${as}`);
+	const exports = namesIn(exported.exec(text)?.[1]);
+	const locals = new Map(exports.map(([name, as]) => [as, name]));
 	const called = calledLater.flatMap((module) => {
 		const passedOn = namesIn(/^export \{(.+)\} from/m.exec(readFileSync(join(folder, module), "utf8"))?.[1]);
 		return passedOn.map(([as, name]) => `"${module}#${name}": ${locals.get(as)}`);
 	});
-	const given = [...gives.map(([name, as]) => `${as}: ${name}`), ...called];
-	const body = quicker(laterText)
-		.replace(taken, () => `module.exports = ({${takes.map(([name, as]) => `${name}: ${as}`).join(",")}}) => {`)
-		.replace(exported, () => `return {${given.join(",")}}; };`);
+	const gives = [...exports.map(([name, as]) => `${as}: ${name}`), ...called];
+	const body = text
+		.replace(takenFromLogger, () => `module.exports = ({${takes.join(",")}}) => {`)
+		.replace(exported, () => `return {${gives.join(",")}}; };`);
 	// By its name, nobody gets the file of another version that was installed meanwhile.
 	const file = `later-${createHash("sha256").update(body).digest("hex").slice(0, 8)}.cjs`;
-	writeFileSync(join(folder, "bundle", file), body.replace("=later.js.map", `=${file}.map`));
-	renameSync(`${later}.map`, join(folder, "bundle", `${file}.map`));
-	writeFileSync(
-		later,
-		`import { later } from "./logger.js";\nexport const {${gives.map(([, as]) => as).join(",")}} = later();\n`,
-	);
+	writeFileSync(join(bundle, file), body.replace("=later.js.map", `=${file}.map`));
+	renameSync(`${path}.map`, join(bundle, `${file}.map`));
+	passOn(path, "later", exports);
+	return file;
+}
 
-	const loggerText = quicker(readFileSync(logger, "utf8"));
-	const names = new Map(namesIn(exported.exec(loggerText)?.[1]).map(([name, as]) => [as, name]));
-	writeFileSync(
-		logger,
-		loggerText
-			.replace("LATER_FILE", `./${file}`)
-			.replace("LATER_TAKES", () => `{${takes.map(([name]) => `${name}: ${names.get(name)}`).join(",")}}`)
-			.replace(exported, (_, list) => `export {${list}, later};`),
+/**
+ * V8 looks through all exports of a module for each name of which a function that it compiles does not know the place. So
+ * there are few: the package's own, and a function that gives everything to the other files.
+ *
+ * @param {string} bundle
+ * @param {string} index
+ * @param {string} later
+ */
+function finishLogger(bundle, index, later) {
+	const path = join(bundle, "parts.js");
+	const text = quicker(readFileSync(path, "utf8"));
+	const exports = namesIn(exported.exec(text)?.[1]);
+	const locals = new Map(exports.map(([name, as]) => [as, name]));
+	const indexText = readFileSync(index, "utf8");
+	const published = namesIn(/^export \{(.+)\} from/m.exec(indexText)?.[1]).map(
+		([name]) => `${locals.get(name)} as ${name}`,
 	);
-	writeFileSync(logman, quicker(readFileSync(logman, "utf8")));
+	const all = `function all() { return {${exports.map(([name, as]) => `${as}: ${name}`).join(",")}}; }`;
+	writeFileSync(
+		join(bundle, "logger.js"),
+		text
+			.replace("LATER_FILE", `./${later}`)
+			.replace("LATER_TAKES", "all()")
+			.replace("=parts.js.map", "=logger.js.map")
+			.replace(exported, () => `${all} export {${published.join(",")}, all, later};`),
+	);
+	renameSync(`${path}.map`, join(bundle, "logger.js.map"));
+	writeFileSync(index, indexText.replace("/parts.js", "/logger.js"));
+	passOn(path, "all", exports);
+}
+
+/**
+ * @param {string} path
+ * @param {string} giver function of `logger.js`
+ * @param {readonly [name: string, as: string][]} exports
+ */
+function passOn(path, giver, exports) {
+	// A name may be a word of the language.
+	const taken = exports.map(([, as], index) => `${as}: _${index}`).join(",");
+	const given = exports.map(([, as], index) => `_${index} as ${as}`).join(",");
+	writeFileSync(path, `import { ${giver} } from "./logger.js";\nconst {${taken}} = ${giver}();\nexport {${given}};\n`);
 }
 
 /**
