@@ -26,6 +26,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { bundle } from "./bundle.mjs";
+import { removeOtherDeclarations } from "./declarations.mjs";
 import { withLock } from "./lock.mjs";
 import { filesBelow, hashOf, readStamp, removeStamp, root, writeStamp } from "./stamp.mjs";
 
@@ -41,6 +42,8 @@ const inputs = [
 	"tsconfig.programs.json",
 	"package-lock.json",
 	"scripts/bundle.mjs",
+	"scripts/bundle-files.mjs",
+	"scripts/declarations.mjs",
 ];
 const temporaryPrefix = "build.tmp-";
 
@@ -74,6 +77,7 @@ export async function build() {
 async function buildPackage(temporary) {
 	const messages = compile("tsconfig.json", temporary);
 	await bundle(temporary);
+	removeOtherDeclarations(temporary);
 	const command = join(temporary, "cli", "main.js");
 	if (existsSync(command)) chmodSync(command, 0o755);
 	replace(temporary, join(root, "dist"));

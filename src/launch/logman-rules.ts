@@ -2,8 +2,7 @@
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import * as v from "valibot";
-import { choice, directoryPath, type OptionRule, rule, wholeNumber } from "../shared/option-rule.ts";
+import { choice, directoryPath, listOf, type OptionRule, rule, wholeNumber } from "../shared/option-rule.ts";
 
 /** When files are brought to the disk: by `syncIntervalMs`, after every batch, or by the kernel alone. */
 export const syncModes = ["interval", "batch", "never"] as const;
@@ -16,15 +15,10 @@ export const cacheDirRule: OptionRule<string> = directoryPath;
 export const syncRule: OptionRule<SyncMode> = choice(syncModes);
 export const syncIntervalRule: OptionRule<number> = wholeNumber(1, maxMs, "milliseconds");
 /** Absolute when it is checked: a logman in a process of its own works elsewhere. */
-export const rootsRule: OptionRule<readonly string[]> = rule(
-	v.pipe(
-		v.array(directoryPath.schema),
-		v.minLength(1),
-		v.check((roots) => roots.every(isDirectory)),
-		v.transform((roots) => roots.map((root) => resolve(root))),
-	),
-	"a list of one or more directories that exist",
-);
+export const rootsRule: OptionRule<readonly string[]> = rule((value) => {
+	const roots = listOf(directoryPath.read)(value) ?? [];
+	return roots.length > 0 && roots.every(isDirectory) ? roots.map((root) => resolve(root)) : undefined;
+}, "a list of one or more directories that exist");
 export const maxParkedRule: OptionRule<number> = wholeNumber(minParkedBytes, Number.MAX_SAFE_INTEGER, "bytes");
 export const idleExitRule: OptionRule<number> = wholeNumber(0, maxMs, "milliseconds");
 

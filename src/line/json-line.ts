@@ -15,18 +15,7 @@ import { compileHead, type HeadPiece } from "./line-head.ts";
 import { boundMembers, writeMembers } from "./record-members.ts";
 import { type LineRenderer, renderFinishedLine } from "./text-line.ts";
 
-/** Keys a line has of its own; a field with such a key must be renamed before it is stored. */
-export const reservedKeys: ReadonlySet<string> = new Set([
-	"time",
-	"level",
-	"queue",
-	"pid",
-	"name",
-	"file",
-	"msg",
-	"late",
-	"err",
-]);
+export { reservedKeys } from "./reserved-keys.ts";
 
 const finished: typeof recordFlags.finished = 1;
 const newline = 0x0a;

@@ -5,7 +5,7 @@
  * as the other keys stay the same.
  */
 
-import { reservedKeys } from "../line/json-line.ts";
+import { reservedKeys } from "../line/reserved-keys.ts";
 import type { Format } from "../spool/log-record.ts";
 import { cutText } from "./json-text.ts";
 

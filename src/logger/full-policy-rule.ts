@@ -1,8 +1,7 @@
 /** What the option `onFull` takes: the name of a policy, or an object with its settings. */
 
-import * as v from "valibot";
 import { levelNumber, levels, type LevelName } from "../line/level.ts";
-import { oneOf, type OptionRule, wholeNumber } from "../shared/option-rule.ts";
+import { numberBetween, oneOf, type OptionRule, type ValueReader, wholeNumber } from "../shared/option-rule.ts";
 import { block, dropLowest, dropNew, type FullPolicy } from "../spool/full-policy.ts";
 import { levelText } from "./level-text.ts";
 
@@ -16,49 +15,55 @@ const mostShare = 0.95;
 /** Nothing is below the first one. */
 const levelsBelow = (Object.keys(levels) as LevelName[]).filter((name) => name !== "trace");
 
-const blockOption = v.strictObject({
-	policy: v.literal("block"),
-	deadlineMs: v.optional(wholeNumber(1, longestDeadlineMs).schema, defaultDeadlineMs),
-});
-const dropLowestOption = v.strictObject({
-	policy: v.literal("drop-lowest"),
-	below: v.optional(oneOf(levelsBelow, levelText).schema, defaultBelow),
-	share: v.optional(v.pipe(v.number(), v.minValue(leastShare), v.maxValue(mostShare)), defaultShare),
-});
-const policyOption = v.variant("policy", [
-	v.strictObject({ policy: v.literal("drop-new") }),
-	blockOption,
-	dropLowestOption,
-]);
-
 const policies: Readonly<Record<FullPolicy["policy"], true>> = { "drop-new": true, block: true, "drop-lowest": true };
 const known = Object.keys(policies);
 
-/** By its name alone, a policy has its defaults. */
-const named = v.pipe(
-	v.string(),
-	v.transform((policy): unknown => ({ policy })),
-);
+const deadline = wholeNumber(1, longestDeadlineMs).read;
+const belowLevel = oneOf(levelsBelow, levelText).read;
+const shareOfRoom = numberBetween(leastShare, mostShare);
 
 export const fullPolicyRule: OptionRule<FullPolicy> = {
-	schema: v.pipe(
-		v.union([named, v.custom<object>((value) => typeof value === "object")]),
-		policyOption,
-		v.transform((option) => {
-			switch (option.policy) {
-				case "drop-new":
-					return dropNew;
-				case "block":
-					return block(option.deadlineMs);
-				case "drop-lowest":
-					return dropLowest(levelNumber(option.below), option.share);
-				default:
-					return option satisfies never;
-			}
-		}),
-	),
+	/** By its name alone, a policy has its defaults. */
+	read: (value) => {
+		if (typeof value === "string") return readPolicy({ policy: value });
+		return typeof value === "object" && value !== null ? readPolicy(value) : undefined;
+	},
 	takes:
 		`one of ${known.join(", ")}, or { policy: "block", deadlineMs: 1 to ${longestDeadlineMs} }, ` +
 		`or { policy: "drop-lowest", below: ${levelsBelow.join(" | ")}, share: ${leastShare} to ${mostShare} }`,
 	known,
 };
+
+type Settings = Readonly<Partial<Record<"policy" | "deadlineMs" | "below" | "share", unknown>>>;
+
+function readPolicy(settings: Settings): FullPolicy | undefined {
+	const policy = settings.policy as FullPolicy["policy"];
+	switch (policy) {
+		case "drop-new":
+			return hasOnly(settings, []) ? dropNew : undefined;
+		case "block": {
+			const deadlineMs = setting(settings.deadlineMs, deadline, defaultDeadlineMs);
+			return deadlineMs !== undefined && hasOnly(settings, ["deadlineMs"]) ? block(deadlineMs) : undefined;
+		}
+		case "drop-lowest": {
+			const below = setting(settings.below, belowLevel, defaultBelow);
+			const share = setting(settings.share, shareOfRoom, defaultShare);
+			if (below === undefined || share === undefined || !hasOnly(settings, ["below", "share"])) return undefined;
+			return dropLowest(levelNumber(below), share);
+		}
+		default:
+			policy satisfies never;
+			return undefined;
+	}
+}
+
+function setting<Value>(given: unknown, read: ValueReader<Value>, whenMissing: Value): Value | undefined {
+	return given === undefined ? whenMissing : read(given);
+}
+
+function hasOnly(settings: Settings, names: readonly (keyof Settings)[]): boolean {
+	for (const name in settings) {
+		if (name !== "policy" && !names.includes(name as keyof Settings)) return false;
+	}
+	return true;
+}

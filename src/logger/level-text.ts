@@ -1,9 +1,9 @@
 /** A level's name as options take it: in any case, and `warn` for `warning`. */
 
-import * as v from "valibot";
+import type { ValueReader } from "../shared/option-rule.ts";
 
-export const levelText: v.GenericSchema<unknown, string> = v.pipe(
-	v.string(),
-	v.toLowerCase(),
-	v.transform((name) => (name === "warn" ? "warning" : name)),
-);
+export const levelText: ValueReader<string> = (value) => {
+	if (typeof value !== "string") return undefined;
+	const name = value.toLowerCase();
+	return name === "warn" ? "warning" : name;
+};

@@ -3,25 +3,21 @@
  * records out of it in the place of a logman.
  */
 
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { join, resolve } from "node:path";
-import { threadId } from "node:worker_threads";
+import { resolve } from "node:path";
 import { levels } from "../line/level.ts";
+import { threadId } from "../platform/thread.ts";
 import { PylogError } from "../shared/errors.ts";
 import { type Lane, laneIndex, lanes } from "../shared/lane.ts";
 import { shownValue } from "../shared/option-problems.ts";
 import { resolveCacheDir } from "../spool/cache-dir.ts";
-import { readCheckpoint } from "../spool/checkpoint.ts";
 import { ControlFile } from "../spool/control-file.ts";
 import { Definition } from "../spool/definition.ts";
-import { Inbox } from "../spool/inbox.ts";
 import { recordFlags } from "../spool/log-record.ts";
 import { Producer } from "../spool/producer.ts";
-import { SpoolReader } from "../spool/spool-reader.ts";
 import { encodeError } from "./error-record.ts";
+import { openContents, type QueueContents } from "./queue-contents.ts";
 import type { QueueItem } from "./queue-item.ts";
-import { QueueReader } from "./queue-reader.ts";
 
 export interface PutOptions {
 	/** File the message goes to; relative to the current directory. */
@@ -32,36 +28,24 @@ export interface PutOptions {
 	readonly priority?: boolean;
 }
 
-const ignore = (): void => undefined;
-
 export class LogQueue {
 	readonly cacheDir: string;
 	readonly #control: ControlFile;
-	readonly #inbox: Inbox;
+	readonly #contents: QueueContents;
 	#producer: Producer | undefined;
-	#reader: QueueReader | undefined;
 	#isDisposed = false;
 
 	/** Opens the queue at `cacheDir`, making it where it is missing. @throws PylogError as `pylog()` does */
 	constructor(cacheDir?: string) {
 		this.cacheDir = resolveCacheDir(cacheDir);
 		this.#control = ControlFile.open(this.cacheDir);
-		this.#inbox = new Inbox(this.cacheDir);
-		this.#inbox.ensure();
+		this.#contents = openContents(this.#control);
 	}
 
 	/** Whether nothing waits in a lane, in the inbox neither. Reads what waits: not for every second. */
 	isEmpty(lane: Lane): boolean {
 		this.#check(lane);
-		if (this.#inbox.list(lane, 1).length > 0) return false;
-		if (this.#reader !== undefined) return this.#reader.isEmpty(lane);
-		const checkpoint = readCheckpoint(this.#control.paths.checkpoint);
-		const reader = new SpoolReader(this.#control, checkpoint, { onDamage: ignore, onGap: ignore });
-		try {
-			return reader.isEmpty(laneIndex[lane]);
-		} finally {
-			reader.close();
-		}
+		return this.#contents.isEmpty(lane);
 	}
 
 	/** Lets a lane take records again. */
@@ -114,20 +98,12 @@ export class LogQueue {
 	 */
 	get(lane: Lane): QueueItem | undefined {
 		this.#check(lane);
-		this.#reader ??= QueueReader.open(this.#control, this.#inbox);
-		try {
-			return this.#reader.take(lane) ?? this.#reader.takeMessage(lane);
-		} catch (error) {
-			// What was read and could not be stored as taken is given again, from where the checkpoint stands.
-			this.#reader.close();
-			this.#reader = undefined;
-			throw error;
-		}
+		return this.#contents.take(lane);
 	}
 
 	/** A path for a new message in the inbox, which nothing has yet: write the file elsewhere and rename it to this. */
 	getFilename(): string {
-		return join(this.#inbox.directory, "normal", `${Date.now()}-${process.pid}-${randomBytes(6).toString("hex")}.json`);
+		return this.#contents.newMessagePath();
 	}
 
 	/** An item's place in the one order of the queue. */
@@ -141,8 +117,7 @@ export class LogQueue {
 		this.#isDisposed = true;
 		this.#producer?.close();
 		this.#producer = undefined;
-		this.#reader?.close();
-		this.#reader = undefined;
+		this.#contents.close();
 		this.#control.close();
 	}
 

@@ -8,9 +8,9 @@
  */
 
 import { hostname } from "node:os";
-import { threadId } from "node:worker_threads";
 import { levelName, levelNumber, levels, type LevelName, type Threshold } from "../line/level.ts";
 import { type CompiledLogform, compileLogform, renderPrefix } from "../line/logform.ts";
+import { threadId } from "../platform/thread.ts";
 import { type LaneIndex, laneIndex } from "../shared/lane.ts";
 import { localOffsetMinutes } from "../shared/local-offset.ts";
 import { Definition } from "../spool/definition.ts";

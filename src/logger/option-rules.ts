@@ -1,8 +1,17 @@
 /** What each option of `pylog()` takes, and what becomes of it. */
 
-import * as v from "valibot";
 import { type LevelName, levels } from "../line/level.ts";
-import { choice, directoryPath, oneOf, type OptionRule, rule, wholeNumber, yesOrNo } from "../shared/option-rule.ts";
+import {
+	choice,
+	directoryPath,
+	listOf,
+	oneOf,
+	type OptionRule,
+	plainText,
+	rule,
+	wholeNumber,
+	yesOrNo,
+} from "../shared/option-rule.ts";
 import { type Format, formats } from "../spool/log-record.ts";
 import type { FullPolicy } from "../spool/full-policy.ts";
 import { fullPolicyRule } from "./full-policy-rule.ts";
@@ -34,18 +43,18 @@ const minSpoolBytes = 256 * 1024;
 const levelNames = Object.keys(levels) as LevelName[];
 
 export const optionRules: { readonly [Name in OptionName]: OptionRule<ResolvedLoggerOptions[Name]> } = {
-	filename: rule(
-		v.pipe(directoryPath.schema, v.string(), v.check(isFilePath)),
-		"the path of a file, which can't end in a slash",
-	),
-	logform: rule(v.string(), 'a template such as "%loglevel% - %time% | "'),
+	filename: rule((value) => {
+		const path = directoryPath.read(value);
+		return path !== undefined && isFilePath(path) ? path : undefined;
+	}, "the path of a file, which can't end in a slash"),
+	logform: rule(plainText, 'a template such as "%loglevel% - %time% | "'),
 	format: choice(formats),
 	level: oneOf([...levelNames, "silent"], levelText),
-	priority: rule(v.array(oneOf(levelNames, levelText).schema), `a list of levels: ${levelNames.join(", ")}`),
+	priority: rule(listOf(oneOf(levelNames, levelText).read), `a list of levels: ${levelNames.join(", ")}`),
 	cacheDir: directoryPath,
 	logman: choice(["auto", "external"]),
-	name: rule(v.pipe(v.string(), v.check(isPlainName)), `at most ${maxNameChars} characters, none of them a control`),
-	fields: rule(v.custom<object>(hasFields), "an object with fields"),
+	name: rule(plainName, `at most ${maxNameChars} characters, none of them a control`),
+	fields: rule((value) => (hasFields(value) ? value : undefined), "an object with fields"),
 	callSite: yesOrNo,
 	callerSkip: wholeNumber(0, maxCallerSkip),
 	onFull: fullPolicyRule,
@@ -57,6 +66,8 @@ function isFilePath(text: string): boolean {
 	return !/(?:^|\/)\.{0,2}$/.test(text);
 }
 
-function isPlainName(text: string): boolean {
-	return text.length <= maxNameChars && !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text);
+function plainName(value: unknown): string | undefined {
+	const name = plainText(value);
+	if (name === undefined || name.length > maxNameChars) return undefined;
+	return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name) ? undefined : name;
 }

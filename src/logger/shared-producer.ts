@@ -4,11 +4,13 @@
  * moment.
  */
 
-import { isMainThread } from "node:worker_threads";
-import { startLogmanIfNone } from "../launch/start-logman.ts";
+import { startLogmanIfNone } from "../launch/spawn-logman.ts";
 import { isLocked } from "../platform/file-lock.ts";
+import { monotonicMs } from "../platform/monotonic-clock.ts";
 import { RunningTime } from "../platform/running-time.ts";
+import { isMainThread } from "../platform/thread.ts";
 import { isLeaseHeld } from "../spool/lease.ts";
+import { loadPreparation } from "../spool/control-preparation.ts";
 import { spoolPaths } from "../spool/paths.ts";
 import type { FullPolicy } from "../spool/full-policy.ts";
 import type { Draft } from "../spool/draft.ts";
@@ -24,7 +26,9 @@ const firstStartPauseMs = 200;
 const longestStartPauseMs = 30_000;
 /** How long an ending process waits for its lines to be written, all in all. */
 const exitWaitMs = 1000;
-const exitPollMs = 2;
+/** An idle logman has a few lines in their file within two milliseconds, so the first looks are soon, and later ones rarer. */
+const firstExitPollMs = 0.25;
+const longestExitPollMs = 2;
 /** A pause that was longer was no waiting: this process was stopped, and perhaps the logman with it. */
 const longestStepMs = 100;
 /** How often it is asked, while records can't be taken, whether the spool is still there. */
@@ -37,6 +41,9 @@ export interface SharedProducerOptions {
 	readonly maxSpoolBytes: number;
 	readonly logman: "auto" | "external";
 }
+
+/** What only a spool that has to be made again needs is loaded so late: a short command has ended by then. */
+const loadAfterMs = 1000;
 
 const shared = new Map<string, SharedProducer>();
 const { wait } = Atomics;
@@ -106,6 +113,7 @@ export class SharedProducer {
 			// In front of the application's own listeners: what they log must not hold up the end.
 			process.prependOnceListener("exit", onExitBegins);
 			process.once("exit", onExit);
+			loadSoon();
 		}
 		if (!shared.has(this.cacheDir)) shared.set(this.cacheDir, this);
 	}
@@ -125,7 +133,7 @@ export class SharedProducer {
 	#maxWaitMs(): number {
 		if (!this.#producer.isInPlace) return 0;
 		this.ensureLogman();
-		return Math.max(0, exitUntilMs - performance.now());
+		return Math.max(0, exitUntilMs - monotonicMs());
 	}
 
 	/** Records dropped since the last time this was asked. */
@@ -146,7 +154,7 @@ export class SharedProducer {
 
 	/** A full spool makes every call ask: ten times a second is often enough. */
 	#isDueToLook(): boolean {
-		const nowMs = performance.now();
+		const nowMs = monotonicMs();
 		if (nowMs - this.#lookedAtMs < lookIntervalMs) return false;
 		this.#lookedAtMs = nowMs;
 		return true;
@@ -187,7 +195,7 @@ export class SharedProducer {
 
 	/** One that does not come up is tried again, less and less often: each attempt costs a process. */
 	#startIfDue(): void {
-		const nowMs = performance.now();
+		const nowMs = monotonicMs();
 		if (nowMs < this.#nextStartMs) return;
 		this.#nextStartMs = nowMs + this.#startPauseMs;
 		this.#startPauseMs = Math.min(this.#startPauseMs * 2, longestStartPauseMs);
@@ -215,14 +223,18 @@ export class SharedProducer {
 		try {
 			const sleeper = new Int32Array(new SharedArrayBuffer(4));
 			let lookAtMs = 0;
-			for (let polls = 0; waitedMs < exitLeftMs && this.#isAwaited(); polls++) {
+			let pollMs = firstExitPollMs;
+			let sleptMs = 0;
+			while (waitedMs < exitLeftMs && this.#isAwaited()) {
 				if (waitedMs >= lookAtMs) {
 					if (!this.#producer.isInPlace || this.ensureLogman() === "none") return;
 					this.#producer.control.doorbell.ring();
 					lookAtMs = waitedMs + exitLookMs;
 				}
-				wait(sleeper, 0, 0, exitPollMs);
-				waitedMs = Math.max(time.nowMs(), (polls + 1) * exitPollMs);
+				wait(sleeper, 0, 0, pollMs);
+				sleptMs += pollMs;
+				waitedMs = Math.max(time.nowMs(), sleptMs);
+				pollMs = Math.min(pollMs * 1.25, longestExitPollMs);
 			}
 		} catch {
 			// Where waiting is impossible (some threads must not), the lines are in the spool all the same.
@@ -241,14 +253,25 @@ export class SharedProducer {
 	}
 }
 
+function loadSoon(): void {
+	const load = (): void => {
+		try {
+			loadPreparation();
+		} catch {
+			// No descriptor, or the package is gone: it is tried again when it is needed.
+		}
+	};
+	setTimeout(load, loadAfterMs).unref();
+}
+
 function onExitBegins(): void {
-	exitUntilMs = performance.now() + exitWaitMs;
+	exitUntilMs = monotonicMs() + exitWaitMs;
 }
 
 function onExit(): void {
 	isEnding = true;
 	// What calls of the application's own exit listeners have waited counts as well.
-	const leftMs = exitUntilMs - performance.now();
+	const leftMs = exitUntilMs - monotonicMs();
 	if (leftMs < exitLeftMs) exitLeftMs = Math.max(0, leftMs);
 	for (const producer of shared.values()) producer.waitAtExit();
 	// A process gives everything back by ending; a thread does not. What is logged later still opens a new producer.

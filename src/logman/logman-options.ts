@@ -1,6 +1,5 @@
 /** What the logman can be told, checked once. */
 
-import * as v from "valibot";
 import {
 	cacheDirRule,
 	idleExitRule,
@@ -59,14 +58,11 @@ export interface ResolvedLogmanOptions {
 	readonly onStuck: () => void;
 }
 
-const callback = rule(
-	v.custom<() => void>((value) => typeof value === "function"),
-	"a function",
-);
+const callback = rule((value) => (typeof value === "function" ? (value as () => void) : undefined), "a function");
 
 const rules = {
 	cacheDir: cacheDirRule,
-	signal: rule(v.instance(AbortSignal), "an AbortSignal"),
+	signal: rule((value) => (value instanceof AbortSignal ? value : undefined), "an AbortSignal"),
 	roots: rootsRule,
 	sync: syncRule,
 	syncIntervalMs: syncIntervalRule,

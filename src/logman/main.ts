@@ -5,7 +5,7 @@
  */
 
 import { FileLock } from "../platform/file-lock.ts";
-import { type LogmanProcessOptions, startingLockFd } from "../launch/start-logman.ts";
+import { type LogmanProcessOptions, startingLockFd } from "../launch/spawn-logman.ts";
 import { PylogError } from "../shared/errors.ts";
 import { logman } from "./logman.ts";
 import { stopSignals } from "./stop-signals.ts";

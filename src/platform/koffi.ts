@@ -7,7 +7,8 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import type koffi from "koffi";
 
 type Koffi = typeof koffi;
@@ -21,22 +22,32 @@ const muslLoaders: Readonly<Record<string, string>> = {
 };
 
 export function loadKoffi(): Koffi {
-	const require = createRequire(import.meta.url);
-	return loadBinary(require) ?? (require("koffi") as Koffi);
+	return loadBinary() ?? (createRequire(import.meta.url)("koffi") as Koffi);
 }
 
 /** `undefined` where the binary is not the usual one, or not in its usual place. */
-function loadBinary(require: NodeJS.Require): Koffi | undefined {
+function loadBinary(): Koffi | undefined {
 	const { arch } = process;
 	const musl = muslLoaders[arch];
 	if (process.platform !== "linux" || musl === undefined || existsSync(musl)) return undefined;
 	try {
-		const folder = dirname(dirname(require.resolve("koffi")));
-		const path = join(folder, "@koromix", `koffi-linux-${arch}`, `linux_${arch}`, "koffi.node");
+		const folder = packageFolder();
+		if (folder === undefined) return undefined;
 		const native: { exports: Partial<Koffi> } = { exports: {} };
+		// Not normalised: the folder may be a link, and its binary is beside what it leads to.
+		const path = `${folder}/../@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`;
 		process.dlopen(native, path, constants.dlopen.RTLD_LAZY);
 		return native.exports.version === koffiVersion ? (native.exports as Koffi) : undefined;
 	} catch {
 		return undefined;
+	}
+}
+
+/** koffi's folder, where Node looks for it. To ask Node itself costs 2 ms. */
+function packageFolder(): string | undefined {
+	for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+		const path = `${folder}/node_modules/koffi`;
+		if (existsSync(path)) return path;
+		if (folder === dirname(folder)) return undefined;
 	}
 }

@@ -6,9 +6,9 @@
  * (see `reserve.ts`) over the whole size before it is mapped: a store into a hole on a full disk is a SIGBUS.
  */
 
-import { isMainThread } from "node:worker_threads";
 import { type Address, mmapSharedAt, populate } from "./libc.ts";
 import { Region } from "./region.ts";
+import { isMainThread } from "./thread.ts";
 
 /**
  * A buffer with Node's own `utf8Write`, which its types leave out: `Buffer#write` without the look at its arguments,

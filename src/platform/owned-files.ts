@@ -30,13 +30,12 @@ import { announce, isObserved, type StepName } from "./step.ts";
  */
 export function ensureOwnedDirectory(name: StepName, path: string): string | undefined {
 	let firstMade: string | undefined;
-	try {
-		firstMade = makeFolder(name, path, 0o700, true);
-	} catch (error) {
-		// What stands there, a link that leads nowhere as well, is named below.
-		if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw error;
+	// Nearly always it is there, and a call that fails costs more than a look.
+	let stats = lstatSync(path, { throwIfNoEntry: false });
+	if (stats === undefined) {
+		firstMade = makeMissing(name, path);
+		stats = lstatSync(path);
 	}
-	const stats = lstatSync(path);
 	if (stats.isSymbolicLink()) throw unsafe(path, "it is a symbolic link", "remove it or choose another cacheDir");
 	if (!stats.isDirectory()) throw unsafe(path, "it is not a directory", "remove it or choose another cacheDir");
 	checkOwner(path, stats);
@@ -44,6 +43,16 @@ export function ensureOwnedDirectory(name: StepName, path: string): string | und
 	if (readdirSync(path).length > 0) throw openToOthers(path, stats);
 	chmodSync(path, 0o700);
 	return firstMade;
+}
+
+function makeMissing(name: StepName, path: string): string | undefined {
+	try {
+		return makeFolder(name, path, 0o700, true);
+	} catch (error) {
+		// What somebody else has put there meanwhile is looked at like what was there before.
+		if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw error;
+		return undefined;
+	}
 }
 
 /**

@@ -2,12 +2,10 @@
  * Time as this process has lived it: it stands still while the process is stopped (SIGSTOP, a frozen container, a
  * debugger), so that a deadline for somebody else does not pass while nobody could have met it.
  *
- * Invariants: monotonic, independent of the wall clock. The function is taken when the module is loaded: clocks that an
- * application replaces later, as tests do, stop no wait of ours from ending.
+ * Invariants: monotonic, independent of the wall clock, and of clocks that an application puts in the place of Node's.
  */
 
-const { performance } = globalThis;
-const monotonicMs: () => number = performance.now.bind(performance);
+import { monotonicMs } from "./monotonic-clock.ts";
 
 export class RunningTime {
 	readonly #longestStepMs: number;

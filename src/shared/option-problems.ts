@@ -1,7 +1,6 @@
 /** What is wrong with options, gathered and told in one error. */
 
 import { inspect } from "node:util";
-import * as v from "valibot";
 import { type ErrorCode, PylogError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { OptionRule } from "./option-rule.ts";
@@ -38,8 +37,8 @@ export class OptionProblems {
 	 */
 	check<Output>(option: string, subject: string, value: unknown, rule: OptionRule<Output>): Output | undefined {
 		try {
-			const result = v.safeParse(rule.schema, value);
-			if (result.success) return result.output;
+			const read = rule.read(value);
+			if (read !== undefined) return read;
 		} catch {
 			// A value that can't even be looked at is as wrong as any other.
 		}

@@ -28,8 +28,8 @@ import {
 	slotsStartByte,
 	slotWords,
 } from "./control-layout.ts";
-import { isReady, prepareControl, waitForMaker, wasReplaced } from "./control-preparation.ts";
-import { reserveWhole } from "./control-renewal.ts";
+import { prepareControl, waitForMaker, wasReplaced } from "./control-preparation.ts";
+import { isReady, reserveWhole } from "./control-readiness.ts";
 import { isLeaseHeld } from "./lease.ts";
 import { type SpoolPaths, spoolPaths } from "./paths.ts";
 

@@ -5,12 +5,12 @@
 
 import { fstatSync, lstatSync, readSync } from "node:fs";
 import { flockTry } from "../platform/libc.ts";
-import { bootId } from "../platform/machine.ts";
 import { RunningTime } from "../platform/running-time.ts";
 import { PylogError } from "../shared/errors.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { controlHeaderBytes, findControlProblem } from "./control-header.ts";
 import { controlBytes, controlHeader, controlMagic } from "./control-layout.ts";
+import { isOfThisBoot } from "./control-readiness.ts";
 import { renewControl } from "./control-renewal.ts";
 import { isLeaseHeld } from "./lease.ts";
 import { livingProducers, producerNumbers } from "./numbering.ts";
@@ -23,19 +23,10 @@ const makingMs = 15_000;
 const makingPollMs = 1;
 
 /**
- * Whether the file needs nothing but to be mapped. Looked at twice: in a file that is being renewed, one look may find old
- * bytes and new ones. Its magic is gone by then, until all others are written.
+ * Does nothing: calling it has this module loaded, which is done when one of its functions is called for the first time. A
+ * process that lives for long calls it in time: by then, another version of the package may be in its place.
  */
-export function isReady(fd: number): boolean {
-	for (let look = 1; look <= 2; look++) {
-		const header = Buffer.alloc(controlHeaderBytes);
-		readSync(fd, header, 0, header.length, 0);
-		const problem = findControlProblem(header, fstatSync(fd).size);
-		if (problem?.version !== undefined) throw otherVersion(problem.version);
-		if (problem !== undefined || !isOfThisBoot(header)) return false;
-	}
-	return true;
-}
+export function loadPreparation(): void {}
 
 /** Locks the file. @throws PylogError PYLOG_SPOOL_UNUSABLE when another process has not made it in time. */
 export function waitForMaker(fd: number, { control }: SpoolPaths): void {
@@ -52,10 +43,6 @@ export function waitForMaker(fd: number, { control }: SpoolPaths): void {
 		}
 		Atomics.wait(sleeper, 0, 0, makingPollMs);
 	}
-}
-
-function isOfThisBoot(header: Buffer): boolean {
-	return header.subarray(controlHeader.bootId, controlHeader.bootId + 16).equals(bootId());
 }
 
 /** Whether the file was moved aside by whoever held the lock before. */

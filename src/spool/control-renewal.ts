@@ -7,8 +7,7 @@ import { closeSync, readSync } from "node:fs";
 import { syncData, syncFolder, writeWhole } from "../platform/durable-file.ts";
 import { bootId } from "../platform/machine.ts";
 import { openOwnedFile } from "../platform/owned-files.ts";
-import { keepInPlace, reserve } from "../platform/reserve.ts";
-import { PylogError } from "../shared/errors.ts";
+import { keepInPlace } from "../platform/reserve.ts";
 import { liftQueueNumber, queueNumber } from "../shared/numbers.ts";
 import { CheckpointFile } from "./checkpoint.ts";
 import {
@@ -21,6 +20,7 @@ import {
 	slotsStartByte,
 	spoolVersion,
 } from "./control-layout.ts";
+import { reserveWhole } from "./control-readiness.ts";
 import { Inbox } from "./inbox.ts";
 import { type HighestNumbers, highestNumbers } from "./numbering.ts";
 import type { SpoolPaths } from "./paths.ts";
@@ -61,15 +61,6 @@ export function renewControl(fd: number, paths: SpoolPaths): void {
 	// After a power failure this file is what says that numbers were given.
 	syncData("control.sync", fd);
 	syncFolder("control.sync-name", paths.cacheDir);
-}
-
-/** Makes sure that a store into any byte of the file finds a block. @throws PylogError PYLOG_SPOOL_FULL */
-export function reserveWhole(fd: number, paths: SpoolPaths): void {
-	if (reserve("control.reserve", fd, controlBytes)) return;
-	throw new PylogError(
-		"PYLOG_SPOOL_FULL",
-		`The disk has no room for the control file ${paths.control} (${controlBytes} bytes). Make room, or set cacheDir to another disk.`,
-	);
 }
 
 /** What a logman needs to make room on a full disk has to be there before producers fill it. */

@@ -6,7 +6,6 @@
  */
 
 import { isAbsolute } from "node:path";
-import * as v from "valibot";
 import { PylogError } from "../shared/errors.ts";
 import type { Lane } from "../shared/lane.ts";
 import { levelNames } from "../shared/level-names.ts";
@@ -43,48 +42,8 @@ const maxTimeMs = 253_402_300_799_999;
 const maxPrinted = 80;
 const maxUnknownNamed = 8;
 
-const takesPath = problem("logTo", "an absolute path");
-const takesLevel = problem("level", `one of ${levelNames.join(" ")} (or warn)`);
-
-const schema = v.object(
-	{
-		msg: v.string(problem("msg", "a string")),
-		logTo: v.pipe(
-			v.string(takesPath),
-			v.check(isAbsolute, takesPath),
-			v.check((path) => !path.includes("\0"), problem("logTo", "a path without NUL")),
-			v.check(
-				(path) => Buffer.byteLength(path) <= maxPathBytes,
-				problem("logTo", `a path of at most ${maxPathBytes} bytes`),
-			),
-		),
-		level: v.nullish(
-			v.pipe(
-				v.string(takesLevel),
-				v.transform((name) => (name.toLowerCase() === "warn" ? "warning" : name.toLowerCase())),
-				v.picklist(levelNames, takesLevel),
-			),
-		),
-		exception: v.nullish(v.string(problem("exception", "a string"))),
-		priority: v.nullish(v.boolean(problem("priority", "true or false"))),
-		time: v.nullish(
-			v.pipe(
-				v.union([v.number(), v.string()], problem("time", "ISO 8601 or milliseconds since 1970")),
-				v.check(
-					(time) => {
-						const timeMs = timeOf(time);
-						return timeMs >= 0 && timeMs <= maxTimeMs;
-					},
-					problem("time", "a time from 1970 to 9999, such as 2026-01-31T12:00:00Z or 1769860800000"),
-				),
-				v.transform(timeOf),
-			),
-		),
-	},
-	(issue) => `${issue.expected} is missing`,
-);
-
-const keys = Object.keys(schema.entries);
+const keys = ["msg", "logTo", "level", "exception", "priority", "time"] as const;
+type Sent = Readonly<Partial<Record<(typeof keys)[number], unknown>>>;
 
 /**
  * Reads a message.
@@ -93,23 +52,72 @@ const keys = Object.keys(schema.entries);
  * @throws {PylogError} PYLOG_INBOX_MESSAGE_INVALID
  */
 export function parseInboxMessage(text: string, lane: Lane): ParsedInboxMessage {
-	const sent = parseObject(text);
-	const { issues, output } = v.safeParse(schema, sent);
-	const problems = [...(issues ?? []).map(({ message }) => message), ...unknownKeys(sent)];
+	const sent: Sent = parseObject(text);
+	const level = levelOf(sent.level);
+	const timeMs = timeOf(sent.time);
+	const problems = [
+		...textProblems("msg", sent),
+		...pathProblems(sent),
+		...(level === "wrong" ? [problem("level", `one of ${levelNames.join(" ")} (or warn)`, sent)] : []),
+		...(isMissing(sent.exception) ? [] : textProblems("exception", sent)),
+		...(isMissing(sent.priority) || typeof sent.priority === "boolean"
+			? []
+			: [problem("priority", "true or false", sent)]),
+		...timeProblems(timeMs, sent),
+		...unknownKeys(sent),
+	];
 	if (problems.length > 0) throw invalid(problems);
-	const { msg, logTo, level, exception, priority, time } = output as v.InferOutput<typeof schema>;
+	const { msg, logTo, exception, priority } = sent as InboxMessage;
 	return {
 		msg,
 		logTo,
-		...(typeof level === "string" ? { level } : undefined),
+		...(level === undefined || level === "wrong" ? undefined : { level }),
 		priority: priority ?? lane === "priority",
 		...(typeof exception === "string" ? { exception } : undefined),
-		...(typeof time === "number" ? { time } : undefined),
+		...(timeMs === undefined ? undefined : { time: timeMs }),
 	};
 }
 
-function timeOf(time: number | string): number {
-	return typeof time === "number" ? Math.floor(time) : parseIsoTime(time);
+function isMissing(value: unknown): value is null | undefined {
+	return value === undefined || value === null;
+}
+
+function textProblems(key: "msg" | "exception", sent: Sent): string[] {
+	if (!Object.hasOwn(sent, key)) return [`"${key}" is missing`];
+	return typeof sent[key] === "string" ? [] : [problem(key, "a string", sent)];
+}
+
+function pathProblems(sent: Sent): string[] {
+	if (!Object.hasOwn(sent, "logTo")) return ['"logTo" is missing'];
+	const path = sent.logTo;
+	if (typeof path !== "string") return [problem("logTo", "an absolute path", sent)];
+	const problems: string[] = [];
+	if (!isAbsolute(path)) problems.push(problem("logTo", "an absolute path", sent));
+	if (path.includes("\0")) problems.push(problem("logTo", "a path without NUL", sent));
+	if (Buffer.byteLength(path) > maxPathBytes) {
+		problems.push(problem("logTo", `a path of at most ${maxPathBytes} bytes`, sent));
+	}
+	return problems;
+}
+
+function levelOf(given: unknown): ParsedInboxMessage["level"] | "wrong" {
+	if (isMissing(given)) return undefined;
+	if (typeof given !== "string") return "wrong";
+	const name = given.toLowerCase() === "warn" ? "warning" : given.toLowerCase();
+	return levelNames.find((known) => known === name) ?? "wrong";
+}
+
+function timeProblems(timeMs: number | undefined, sent: Sent): string[] {
+	if (isMissing(sent.time)) return [];
+	if (timeMs === undefined) return [problem("time", "ISO 8601 or milliseconds since 1970", sent)];
+	if (timeMs >= 0 && timeMs <= maxTimeMs) return [];
+	return [problem("time", "a time from 1970 to 9999, such as 2026-01-31T12:00:00Z or 1769860800000", sent)];
+}
+
+/** NaN for a text that names no time, `undefined` for what is neither text nor number. */
+function timeOf(time: unknown): number | undefined {
+	if (typeof time === "number") return Math.floor(time);
+	return typeof time === "string" ? parseIsoTime(time) : undefined;
 }
 
 function parseObject(text: string): object {
@@ -125,16 +133,15 @@ function parseObject(text: string): object {
 }
 
 function unknownKeys(sent: object): string[] {
-	const unknown = Object.keys(sent).filter((key) => !keys.includes(key));
+	const unknown = Object.keys(sent).filter((key) => !(keys as readonly string[]).includes(key));
 	const named = unknown.slice(0, maxUnknownNamed);
 	const lines = named.map((key) => `${print(key)} is no key, the nearest is "${nearestName(key.slice(0, 64), keys)}"`);
 	if (unknown.length > named.length) lines.push(`${unknown.length - named.length} more are no keys either`);
 	return lines;
 }
 
-/** The message of an issue: the key, what it takes, what it got. */
-function problem(key: string, takes: string): (issue: v.BaseIssue<unknown>) => string {
-	return ({ input }) => `"${key}" takes ${takes}, got ${print(input)}`;
+function problem(key: keyof Sent, takes: string, sent: Sent): string {
+	return `"${key}" takes ${takes}, got ${print(sent[key])}`;
 }
 
 /** Never looks into an object: what is nested deeply enough ends `JSON.stringify`. */

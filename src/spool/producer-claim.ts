@@ -5,10 +5,10 @@
 
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { threadId } from "node:worker_threads";
 import { makeFolder, removeTree, rename, writeWhole } from "../platform/durable-file.ts";
 import { FileLock, isLocked } from "../platform/file-lock.ts";
 import { announceStore } from "../platform/step.ts";
+import { threadId } from "../platform/thread.ts";
 import { PylogError, systemCode } from "../shared/errors.ts";
 import { randomDigits } from "../shared/random-word.ts";
 import type { ControlFile } from "./control-file.ts";
