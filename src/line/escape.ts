@@ -121,19 +121,16 @@ function copyPlainWords(out: LineBuffer, source: DataView, start: number, end: n
 	for (;;) {
 		const low = source.getInt32(at, true);
 		const high = source.getInt32(at + 4, true);
-		const lowFirst = low ^ firstExcluded;
-		const highFirst = high ^ firstExcluded;
-		const lowSecond = low ^ secondExcluded;
-		const highSecond = high ^ secondExcluded;
+		// Of a byte that is none of ASCII the first line tells, so that the others need not be exact for it.
 		const special =
 			(low - 0x20202020) |
 			low |
 			(low + 0x01010101) |
 			((high - 0x20202020) | high | (high + 0x01010101)) |
-			((lowFirst - 0x01010101) & ~lowFirst) |
-			((highFirst - 0x01010101) & ~highFirst) |
-			((lowSecond - 0x01010101) & ~lowSecond) |
-			((highSecond - 0x01010101) & ~highSecond);
+			((low ^ firstExcluded) - 0x01010101) |
+			((high ^ firstExcluded) - 0x01010101) |
+			((low ^ secondExcluded) - 0x01010101) |
+			((high ^ secondExcluded) - 0x01010101);
 		if ((special & 0x80808080) !== 0) break;
 		target.setInt32(at + shift, low, true);
 		target.setInt32(at + 4 + shift, high, true);

@@ -29,8 +29,8 @@ export type HeadWriter = (record: LogRecord, out: LineBuffer) => void;
 /** A stretch of a head without a queue number, ready to be copied. */
 interface Image {
 	readonly bytes: Buffer;
-	/** The same, with zeros behind it to the next word. */
-	readonly words: Int32Array;
+	/** The same, with zeros behind it to a multiple of eight. */
+	readonly doubles: Float64Array;
 	/** Where the time stands in it, and where the date. */
 	readonly times: readonly number[];
 	readonly dates: readonly number[];
@@ -86,23 +86,23 @@ interface HeadPart {
 const queueNumberPart: HeadPart = { write: (record, out) => writeDecimal(record.queue, out) };
 
 class OwnBytes implements HeadPart {
-	readonly #words: Int32Array;
+	readonly #doubles: Float64Array;
 	readonly #length: number;
 
 	constructor(bytes: Buffer) {
-		this.#words = wordsOf(bytes);
+		this.#doubles = doublesOf(bytes);
 		this.#length = bytes.length;
 	}
 
 	write(_record: LogRecord, out: LineBuffer): void {
-		out.writeWords(this.#words, this.#length);
+		out.writeDoubles(this.#doubles, this.#length);
 	}
 }
 
-function wordsOf(bytes: Buffer): Int32Array {
-	const words = new Int32Array(Math.ceil(bytes.length / 4));
-	bytes.copy(new Uint8Array(words.buffer));
-	return words;
+function doublesOf(bytes: Buffer): Float64Array {
+	const doubles = new Float64Array(Math.ceil(bytes.length / 8));
+	bytes.copy(new Uint8Array(doubles.buffer));
+	return doubles;
 }
 
 /** The stretch of these pieces; one for equal ones: most loggers have the same, and their call sites with it. */
@@ -142,7 +142,7 @@ class Stretch implements HeadPart {
 		const image = byLevel?.[record.level] ?? this.#make(record);
 		if (image === undefined) return writePieces(this.#pieces, record, out);
 		if (image.timeMs !== record.timeMs || image.utcOffsetMinutes !== record.utcOffsetMinutes) setTime(image, record);
-		out.writeWords(image.words, image.bytes.length);
+		out.writeDoubles(image.doubles, image.bytes.length);
 	}
 
 	forget(): void {
@@ -190,10 +190,10 @@ function makeImage(pieces: readonly HeadPiece[], record: LogRecord): Image | und
 		length += part.length;
 		if (length > maxImageBytes) return undefined;
 	}
-	const words = wordsOf(Buffer.concat(parts));
-	const bytes = Buffer.from(words.buffer, 0, length);
+	const doubles = doublesOf(Buffer.concat(parts));
+	const bytes = Buffer.from(doubles.buffer, 0, length);
 	const { timeMs, utcOffsetMinutes } = record;
-	return { bytes, words, times, dates, timeMs, utcOffsetMinutes, secondMs: secondOf(timeMs) };
+	return { bytes, doubles, times, dates, timeMs, utcOffsetMinutes, secondMs: secondOf(timeMs) };
 }
 
 function setTime(image: Image, { timeMs, utcOffsetMinutes }: LogRecord): void {

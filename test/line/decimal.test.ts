@@ -20,3 +20,13 @@ it("whole numbers up to 2^53 print like String", () => {
 	}
 	expect(decimal(Number.MAX_SAFE_INTEGER)).toBe("9007199254740991");
 });
+
+it("numbers that follow one another, or come in turns, print like String", () => {
+	for (const start of [0, 85, 990, 99_990, 9_999_985, 99_999_990, 2 ** 31 - 20, 999_999_999_999_990]) {
+		for (let value = start; value < start + 130; value++) {
+			expect(decimal(value)).toBe(String(value));
+			expect(decimal(value + 1_000_000)).toBe(String(value + 1_000_000));
+		}
+		for (let value = start + 130; value >= start; value--) expect(decimal(value)).toBe(String(value));
+	}
+});

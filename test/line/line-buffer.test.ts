@@ -56,4 +56,19 @@ describe("LineBuffer", () => {
 		out.writeText("still usable, and grows again");
 		expect(out.bytes.toString()).toBe("still usable, and grows again");
 	});
+
+	it("takes text eight bytes at a time, whatever its length", () => {
+		fc.assert(
+			fc.property(fc.array(fc.string({ unit: "binary" })), (texts) => {
+				const out = new LineBuffer({ initialBytes: 1 });
+				for (const text of texts) {
+					const bytes = Buffer.from(text);
+					const doubles = new Float64Array(Math.ceil(bytes.length / 8));
+					bytes.copy(new Uint8Array(doubles.buffer));
+					out.writeDoubles(doubles, bytes.length);
+				}
+				expect(out.bytes.equals(Buffer.concat(texts.map((text) => Buffer.from(text))))).toBe(true);
+			}),
+		);
+	});
 });

@@ -14,7 +14,8 @@ import { type Patience, type SlowCalls, threads } from "./slow-calls.ts";
 import { syncClosed } from "./sync-closed.ts";
 import { syncNames } from "./sync-names.ts";
 import { Turns } from "./turns.ts";
-import { TailBudget, type TailChunk, UnsyncedTail } from "./unsynced-tail.ts";
+import { TailMemory } from "./tail-memory.ts";
+import { type TailChunk, UnsyncedTail } from "./unsynced-tail.ts";
 
 /** Bytes that a sync did not bring to the disk. */
 export interface FailedSync extends FileIdentity {
@@ -58,7 +59,7 @@ const syncsAtOnce = threads < 8 ? 1 : 2;
 export class OutputSyncs {
 	readonly #calls: SlowCalls;
 	readonly #options: OutputSyncsOptions;
-	readonly #budget: TailBudget;
+	readonly #memory: TailMemory;
 	/** Of syncs of single files, and of what is written again. */
 	readonly #turns = new Turns(syncsAtOnce);
 	/** By device and inode. */
@@ -71,7 +72,7 @@ export class OutputSyncs {
 	constructor(calls: SlowCalls, options: OutputSyncsOptions) {
 		this.#calls = calls;
 		this.#options = options;
-		this.#budget = new TailBudget(options.maxTailBytes);
+		this.#memory = new TailMemory(options.maxTailBytes);
 	}
 
 	/** Files with bytes that are not known to be on disk. */
@@ -88,7 +89,7 @@ export class OutputSyncs {
 	mark(files: readonly UnsyncedFile[]): void {
 		for (const file of files) {
 			this.markNew([], file.path);
-			const tail = new UnsyncedTail(file.path, file, { budget: this.#budget, isWhole: false });
+			const tail = new UnsyncedTail(file.path, file, { memory: this.#memory, isWhole: false });
 			this.#tails.set(keyOf(file.path, file), tail);
 		}
 	}
@@ -105,7 +106,7 @@ export class OutputSyncs {
 		const key = keyOf(path, identity);
 		let tail = this.#tails.get(key);
 		if (tail === undefined) {
-			tail = new UnsyncedTail(path, identity, { budget: this.#budget, isWhole: true });
+			tail = new UnsyncedTail(path, identity, { memory: this.#memory, isWhole: true });
 			this.#tails.set(key, tail);
 		}
 		tail.file = file ?? tail.file;
@@ -175,7 +176,7 @@ export class OutputSyncs {
 	forget(path: string): void {
 		for (const [key, tail] of this.#tails) {
 			if (tail.path !== path) continue;
-			tail.forget(tail.snapshot().upTo);
+			tail.forget(tail.snapshot().upTo, false);
 			this.#tails.delete(key);
 		}
 	}
@@ -203,15 +204,16 @@ export class OutputSyncs {
 			for (const folder of foldersAbove(tail.path)) await this.#syncFolder(folder);
 		} catch (error) {
 			const { path, device, inode, isWhole } = tail;
+			tail.hasFailed = true;
 			const outcome = await this.#options.onFailedSync({ path, device, inode, chunks, isWhole, error });
 			// Of which file it is nothing is known in notes of earlier versions.
 			tail.isEndSuspect = !isWhole && inode !== 0;
-			if (outcome === "owed") tail.forget(upTo);
+			if (outcome === "owed") tail.forget(upTo, false);
 			else if (outcome === "unsafe") tail.isSuspect = inode !== 0;
 			if (outcome !== "safe") return outcome === "owed";
 		}
 		tail.isEndSuspect = false;
-		tail.forget(upTo);
+		tail.forget(upTo, !tail.hasFailed);
 		// A file that got more meanwhile stays unsynced.
 		if (tail.isEmpty) this.#tails.delete(keyOf(tail.path, tail));
 		return true;

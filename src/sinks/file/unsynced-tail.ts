@@ -9,6 +9,7 @@
 
 import { crc32 } from "node:zlib";
 import type { FileIdentity, OutputFile } from "./output-file.ts";
+import type { TailMemory } from "./tail-memory.ts";
 
 /** Consecutive bytes of a file: themselves, or where there was no room for them in memory their CRC-32. */
 export type TailChunk =
@@ -27,25 +28,6 @@ const chunkOverheadBytes = 256;
 /** Longest chunk of which only the checksum is kept: it is read back at once. */
 const maxSummedBytes = 8 * 1024 * 1024;
 
-/** Bytes that may be held in memory, for all files together. */
-export class TailBudget {
-	#freeBytes: number;
-
-	constructor(maxBytes: number) {
-		this.#freeBytes = maxBytes;
-	}
-
-	take(bytes: number): boolean {
-		if (bytes > this.#freeBytes) return false;
-		this.#freeBytes -= bytes;
-		return true;
-	}
-
-	giveBack(bytes: number): void {
-		this.#freeBytes += bytes;
-	}
-}
-
 export class UnsyncedTail {
 	/** The name of the file when it was written; it may have another one by now. */
 	readonly path: string;
@@ -59,9 +41,11 @@ export class UnsyncedTail {
 	isEndSuspect = false;
 	/** The file that was appended to last; it may be closed by now. */
 	file: OutputFile | undefined;
+	/** Whether a sync has failed at any time: somebody may still read the bytes of chunks, a call that did not answer as well. */
+	hasFailed = false;
 	/** The sync that is under way. */
 	sync: Promise<boolean> | undefined;
-	readonly #budget: TailBudget;
+	readonly #memory: TailMemory;
 	readonly #chunks: TailChunk[] = [];
 	#forgotten = 0;
 	/** Chunks below it are in a snapshot, and stay as they are. */
@@ -70,13 +54,13 @@ export class UnsyncedTail {
 	constructor(
 		path: string,
 		{ device, inode }: FileIdentity,
-		options: { readonly budget: TailBudget; readonly isWhole: boolean },
+		options: { readonly memory: TailMemory; readonly isWhole: boolean },
 	) {
 		this.path = path;
 		this.device = device;
 		this.inode = inode;
 		this.isWhole = options.isWhole;
-		this.#budget = options.budget;
+		this.#memory = options.memory;
 	}
 
 	get isEmpty(): boolean {
@@ -93,8 +77,9 @@ export class UnsyncedTail {
 		const { length } = bytes;
 		if (length === 0) return;
 		const last = this.#forgotten + this.#chunks.length > this.#sealed ? this.#chunks.at(-1) : undefined;
-		if (this.#budget.take(length + chunkOverheadBytes)) {
-			this.#chunks.push({ offset, length, bytes: Buffer.from(bytes) });
+		const copy = this.#memory.copy(bytes, chunkOverheadBytes);
+		if (copy !== undefined) {
+			this.#chunks.push({ offset, length, bytes: copy });
 		} else if (last !== undefined && last.bytes === undefined && isNext(last, offset, length)) {
 			const whole = { offset: last.offset, length: last.length + length, bytes: undefined };
 			this.#chunks[this.#chunks.length - 1] = { ...whole, crc: crc32(bytes, last.crc) };
@@ -109,12 +94,16 @@ export class UnsyncedTail {
 		return { chunks: [...this.#chunks], upTo: this.#sealed };
 	}
 
-	/** Forgets what a snapshot had: it is on disk. */
-	forget(upTo: number): void {
+	/**
+	 * Forgets what a snapshot had: it is on disk, or nobody's business any more.
+	 *
+	 * @param isUnread Whether nobody was given the bytes of these chunks: their memory is used again then.
+	 */
+	forget(upTo: number, isUnread: boolean): void {
 		const count = Math.max(0, upTo - this.#forgotten);
 		this.#forgotten += count;
 		for (const { bytes } of this.#chunks.splice(0, count)) {
-			if (bytes !== undefined) this.#budget.giveBack(bytes.length + chunkOverheadBytes);
+			if (bytes !== undefined) this.#memory.giveBack(bytes, chunkOverheadBytes, isUnread);
 		}
 	}
 }
