@@ -18,7 +18,7 @@ import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
 import { recordFlags } from "../spool/log-record.ts";
 import { parseArguments } from "./arguments.ts";
 import { callSite } from "./call-site.ts";
-import { encodeError, errorMessage } from "./error-record.ts";
+import { errorMessage, writeError } from "./error-record.ts";
 import { type BoundFields, bindFields, writeFields } from "./fields.ts";
 import { flushLines } from "./flush.ts";
 import { type LoggerOptions, type ResolvedLoggerOptions, validateLevel, validateOptions } from "./options.ts";
@@ -226,7 +226,7 @@ export class Pylog {
 				if (parsed.message === "") draft.insertMessage(errorMessage(error));
 			}
 		}
-		if (hasError) draft.text(encodeError(error));
+		if (hasError) writeError(draft, error);
 	}
 
 	/** The common end of all calls. */
