@@ -7,7 +7,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { losses } from "../../bench/guard.ts";
 import type { Answer } from "../../bench/report/question.ts";
 import { Tally } from "../../bench/report/tally.ts";
+import { installedSize, installedSizeOfPylog } from "../../bench/run/installed-size.ts";
 import { LineCount, untilCounted } from "../../bench/run/line-count.ts";
+import { residentMemory } from "../../bench/run/resident-memory.ts";
 import { message } from "../../bench/run/work.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -64,4 +66,25 @@ test("a ratio says how many times better the first is, and a loss is told by its
 	expect(losses({ "call.message pylog vs pino async": 0.01 })).toContainEqual(
 		expect.stringMatching(/^call\.message pylog vs pino async: 0\.01 times better, and must be /),
 	);
+});
+
+test("the memory of a process is what it says itself, and not all of it is its own", () => {
+	const { rssMiB, privateDirtyMiB } = residentMemory(process.pid);
+	const saidMiB = process.memoryUsage.rss() / 2 ** 20;
+	expect(rssMiB).toBeGreaterThan(saidMiB * 0.8);
+	expect(rssMiB).toBeLessThan(saidMiB * 1.2);
+	expect(privateDirtyMiB).toBeGreaterThan(1);
+	expect(privateDirtyMiB).toBeLessThan(rssMiB);
+});
+
+test("what is installed is counted with all that it depends on, and nothing twice", () => {
+	const tslog = installedSize(["tslog"]);
+	expect(tslog.packages).toBe(1);
+	expect(tslog.bytes).toBeGreaterThan(100_000);
+	expect(installedSize(["tslog", "tslog"])).toEqual(tslog);
+	expect(installedSize(["no-such-package"])).toEqual({ packages: 0, bytes: 0 });
+	const koffi = installedSize(["koffi"]);
+	const pylog = installedSizeOfPylog();
+	expect(pylog.packages).toBeGreaterThan(koffi.packages);
+	expect(pylog.bytes).toBeGreaterThan(koffi.bytes);
 });
