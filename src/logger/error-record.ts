@@ -8,8 +8,9 @@
 
 import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
 import { cutMark, cutText, safeText, throwsMark } from "./json-text.ts";
-import { newWalk, valueText, type Walk, writeMark, writeMembers, writeString, writeValue } from "./json-value.ts";
+import { valueText, writeMembers, writeValue } from "./json-value.ts";
 import { isErrorLike } from "./value-kind.ts";
+import { newWalk, type Walk, writeLines, writeMark, writeString } from "./walk.ts";
 
 /** Causes, and errors in errors, deeper than this are marked instead. */
 const maxCauseDepth = 16;
@@ -65,7 +66,7 @@ export function writeRecord(error: object, walk: Walk): void {
 	draft.text(',"message":');
 	writeString(cutText(message, maxMessageChars), walk);
 	draft.text(',"stack":');
-	writeString(stack, walk);
+	writeLines(stack, walk);
 	walk.charsLeft -= headChars;
 	writeCause(causeOf(error), walk);
 	const hasErrors = isList(errors);

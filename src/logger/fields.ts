@@ -11,8 +11,9 @@ import { type Format, recordFlags } from "../spool/log-record.ts";
 import { writeRecord } from "./error-record.ts";
 import { FieldNames } from "./field-names.ts";
 import { cutMark, cutText, jsonString, maxStringChars, throwsMark } from "./json-text.ts";
-import { maxBreadth, maxValueChars, newWalk, writeNumber, writeValue } from "./json-value.ts";
+import { maxBreadth, maxValueChars, writeValue } from "./json-value.ts";
 import { hasFields, isError } from "./value-kind.ts";
+import { newWalk, writeNumber } from "./walk.ts";
 
 /** All fields of one line, in characters of JSON text. Those beyond are counted instead. */
 export const maxFieldsChars: number = 1024 * 1024;

@@ -10,9 +10,9 @@
 
 import { types } from "node:util";
 import { Draft } from "../spool/draft.ts";
-import { binaryText } from "./binary-value.ts";
-import { cutMark, cutText, functionText, maxStringChars, safeText, throwsMark } from "./json-text.ts";
-import { isError } from "./value-kind.ts";
+import { mayBeBuiltIn, writeBuiltIn } from "./built-in-value.ts";
+import { cutMark, safeText, throwsMark } from "./json-text.ts";
+import { newWalk, type Walk, writeMark, writePrimitive, writeString } from "./walk.ts";
 
 /** Objects in objects deeper than this are marked instead. */
 const maxDepth = 16;
@@ -31,24 +31,6 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 /** What texts are made in: the draft of the call is in use meanwhile. */
 let spare: Draft | undefined;
-
-/** The state of one walk through a value. */
-export interface Walk {
-	readonly draft: Draft;
-	/** Errors are written by whoever starts the walk; this breaks the circle between values and errors. */
-	readonly writeError: (error: object, walk: Walk) => void;
-	/** The objects that hold the one at hand, outermost first. */
-	readonly ancestors: object[];
-	/** Characters of JSON text the walk may still produce. */
-	charsLeft: number;
-	/** By how much the bytes of what was written are more than its characters. */
-	bytesOverChars: number;
-}
-
-/** A walk that may produce `maxChars`. */
-export function newWalk(draft: Draft, maxChars: number, writeError: Walk["writeError"]): Walk {
-	return { draft, writeError, ancestors: [], charsLeft: maxChars, bytesOverChars: 0 };
-}
 
 /** Adds `value` as JSON; `false` and nothing added if JSON leaves it out. `key` is what `toJSON` is told. */
 export function writeValue(value: unknown, walk: Walk, key: string | number): boolean {
@@ -84,26 +66,6 @@ export function valueText(
 		draft.shrink();
 		spare = draft;
 	}
-}
-
-/** Adds a text as a JSON string, cut where it is too long. */
-export function writeString(text: string, walk: Walk): void {
-	const { draft } = walk;
-	const start = draft.end;
-	if (draft.plainString(text)) {
-		walk.charsLeft -= draft.end - start + 1;
-		return;
-	}
-	const chars = draft.anyString(cutText(text, maxStringChars));
-	walk.charsLeft -= chars + 1;
-	walk.bytesOverChars += draft.end - start - chars;
-}
-
-/** The same for what does not count: a mark of a bound. */
-export function writeMark(text: string, walk: Walk): void {
-	const { charsLeft } = walk;
-	writeString(text, walk);
-	walk.charsLeft = charsLeft;
 }
 
 /** Adds the members of an object, without braces. `skip` names own keys that are told elsewhere. */
@@ -160,39 +122,6 @@ function writeUnusualKey(key: string, walk: Walk): number {
 	return chars;
 }
 
-/** Adds any primitive value, and anything else as its text. */
-function writePrimitive(value: unknown, walk: Walk): void {
-	const { draft } = walk;
-	const start = draft.end;
-	switch (typeof value) {
-		case "string":
-			writeString(value, walk);
-			return;
-		case "number":
-			writeNumber(draft, value);
-			break;
-		case "boolean":
-			draft.text(value ? "true" : "false");
-			break;
-		case "bigint":
-			draft.text(value.toString());
-			break;
-		case "function":
-			writeString(functionText(value), walk);
-			return;
-		default:
-			writeString(safeText(value), walk);
-			return;
-	}
-	walk.charsLeft -= draft.end - start + 1;
-}
-
-export function writeNumber(draft: Draft, value: number): void {
-	if ((value | 0) === value) draft.integer(value);
-	else if (Number.isFinite(value)) draft.number(value);
-	else draft.text(`"${value}"`);
-}
-
 function writeObject(value: object, walk: Walk, key: string | number, mayConvert: boolean): boolean {
 	const { draft, ancestors, bytesOverChars } = walk;
 	const depth = ancestors.length;
@@ -222,8 +151,10 @@ function writeObject(value: object, walk: Walk, key: string | number, mayConvert
 
 function writeByKind(value: object, walk: Walk, key: string | number, mayConvert: boolean): boolean {
 	const isArray = Array.isArray(value);
-	const isPlain = isArray || isPlainPrototype(Object.getPrototypeOf(value));
-	if (!isPlain && writeBuiltIn(value, walk)) return true;
+	const prototype: unknown = isArray ? null : Object.getPrototypeOf(value);
+	const isPlain = prototype === Object.prototype || prototype === null;
+	const isUnusual = !isPlain && mayBeBuiltIn(prototype as object);
+	if (isUnusual && writeBuiltIn(value, walk)) return true;
 	if (mayConvert) {
 		const { toJSON } = value as { readonly toJSON?: unknown };
 		if (typeof toJSON === "function") return writeConverted(value, toJSON.call(value, String(key)), walk, key);
@@ -231,54 +162,23 @@ function writeByKind(value: object, walk: Walk, key: string | number, mayConvert
 	const { draft } = walk;
 	if (isArray) {
 		writeItems(value, walk);
-	} else if (!isPlain && types.isSet(value)) {
-		writeItems(setItems(value), walk);
-	} else {
-		draft.bracket(openBrace);
-		if (!isPlain && types.isMap(value)) writeEntries(value, walk);
-		else writeMembers(value, walk);
-		draft.bracket(closeBrace);
+		return true;
 	}
+	if (isUnusual && types.isSet(value)) {
+		writeItems(setItems(value), walk);
+		return true;
+	}
+	draft.bracket(openBrace);
+	if (isUnusual && types.isMap(value)) writeEntries(value, walk);
+	else writeMembers(value, walk);
+	draft.bracket(closeBrace);
 	return true;
-}
-
-function isPlainPrototype(prototype: unknown): boolean {
-	return prototype === Object.prototype || prototype === null;
 }
 
 /** What `toJSON` gave. As in JSON, a `toJSON` of the result is not asked again. */
 function writeConverted(value: object, result: unknown, walk: Walk, key: string | number): boolean {
 	if (typeof result !== "object" || result === null) return writeValue(result, walk, key);
 	return result === value ? writeByKind(value, walk, key, false) : writeObject(result, walk, key, false);
-}
-
-/** Built-in objects that JSON would lose or bloat, whatever their `toJSON`; `false` for any other. */
-function writeBuiltIn(value: object, walk: Walk): boolean {
-	if (isError(value)) walk.writeError(value, walk);
-	else if (types.isDate(value)) writeString(dateText(value), walk);
-	else if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) writeLiteral(binaryText(value), walk);
-	else if (types.isRegExp(value)) writeString(safeText(value), walk);
-	else if (types.isBoxedPrimitive(value)) writePrimitive(primitiveOf(value), walk);
-	else return false;
-	return true;
-}
-
-function primitiveOf(boxed: object): unknown {
-	return boxed.valueOf();
-}
-
-function dateText(date: Date): string {
-	const time = Date.prototype.getTime.call(date);
-	return Number.isNaN(time) ? "Invalid Date" : new Date(time).toISOString();
-}
-
-/** Adds what is JSON already. */
-function writeLiteral(text: string, walk: Walk): void {
-	const { draft } = walk;
-	const start = draft.end;
-	draft.text(text);
-	walk.charsLeft -= text.length + 1;
-	walk.bytesOverChars += draft.end - start - text.length;
 }
 
 /** Items of a set beyond the bound stay empty: they are only counted. */

@@ -65,6 +65,30 @@ describe("valueText", () => {
 		);
 	});
 
+	it("prints any date as it does itself", () => {
+		fc.assert(
+			fc.property(fc.date({ noInvalidDate: true }), fc.date({ noInvalidDate: true }), (date, other) => {
+				expect(encode([date, other, date])).toBe(JSON.stringify([date, other, date]));
+			}),
+			{ seed: testSeed() },
+		);
+		const dates = [-8.64e15, 8.64e15, -1, 0, 86_399_999, 86_400_000].map((timeMs) => new Date(timeMs));
+		expect(encode(dates)).toBe(JSON.stringify(dates));
+	});
+
+	it("tells what is built in also behind a class of the application", () => {
+		class Named extends Map<string, number> {}
+		class Times extends Date {}
+		class Plain {
+			x = 1;
+			toJSON?: () => string;
+		}
+		const speaking = Object.assign(new Plain(), { toJSON: () => "spoken" });
+		expect(encode([new Named([["a", 1]]), new Times(0), new Plain(), speaking])).toBe(
+			'[{"a":1},"1970-01-01T00:00:00.000Z",{"x":1},"spoken"]',
+		);
+	});
+
 	it("prints maps as objects, telling keys apart that print alike, and sets as arrays", () => {
 		const map = new Map<unknown, unknown>([
 			[1, "number"],

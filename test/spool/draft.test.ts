@@ -106,8 +106,9 @@ it("writes any text as JSON does", () => {
 			const chars = draft.anyString(text);
 			expect(draft.textFrom(start)).toBe(JSON.stringify(text));
 			expect(chars).toBe(JSON.stringify(text).length);
+			expect(draft.linesString(text)).toBe(chars);
 			draft.text("after");
-			expect(draft.textFrom(start)).toBe(`${JSON.stringify(text)}after`);
+			expect(draft.textFrom(start)).toBe(`${JSON.stringify(text)}${JSON.stringify(text)}after`);
 		}),
 		{ seed: testSeed(), numRuns: 1000 },
 	);
