@@ -1,13 +1,22 @@
-/** What does it cost to encode fields, beside `JSON.stringify` of the same object? Interleaved, medians. */
-import { encodeFields } from "../src/logger/fields.ts";
+/** What does it cost to write fields into a record, beside `JSON.stringify` of the same object? Interleaved, medians. */
+import { writeFields } from "../src/logger/fields.ts";
+import { giveBackDraft, takeDraft } from "../src/spool/draft.ts";
 import { compare } from "./compare.ts";
+import { tenFields, twoFields } from "./run/work.ts";
 
-const flat = { orderId: 7, user: "ann" };
-const nested = { order: { id: 7, lines: [{ sku: "a", count: 2 }] }, user: { name: "ann" } };
+const [flat, nested] = [twoFields(7), tenFields(7)];
 
-compare("encode fields", {
-	"two fields, encodeFields": () => encodeFields(flat, undefined, "text").members,
+compare("write fields", {
+	"two fields, Pylog": () => write(flat),
 	"two fields, JSON.stringify": () => JSON.stringify(flat),
-	"nested, encodeFields": () => encodeFields(nested, undefined, "text").members,
-	"nested, JSON.stringify": () => JSON.stringify(nested),
+	"ten, some nested, Pylog": () => write(nested),
+	"ten, JSON.stringify": () => JSON.stringify(nested),
 });
+
+function write(fields: object): number {
+	const draft = takeDraft();
+	draft.message("");
+	writeFields(draft, fields, undefined, "text", false);
+	giveBackDraft(draft);
+	return draft.end;
+}

@@ -4,6 +4,7 @@ import { configurations } from "./configurations.ts";
 import { cpu } from "./cpu.ts";
 import { drain } from "./drain.ts";
 import { latency } from "./latency.ts";
+import { memory } from "./memory.ts";
 import { pipeline } from "./pipeline.ts";
 import { producers } from "./producers.ts";
 import type { Question } from "./report/question.ts";
@@ -19,6 +20,7 @@ export const questions: readonly Question[] = [
 	drain,
 	visible,
 	start,
+	memory,
 	producers,
 	server,
 	configurations,

@@ -36,6 +36,7 @@ export function lines(rows: readonly (readonly string[])[]): string {
 
 /** A median with its quartiles: `0.41 µs (0.40–0.43)`. */
 function cell({ median, q1, q3, unit, rounds }: Result): string {
+	if (unit === "packages") return String(median);
 	const { scale, name } = shown(median, unit);
 	const spread = rounds > 1 ? ` (${number(q1 * scale)}–${number(q3 * scale)})` : "";
 	return `${number(median * scale)} ${name}${spread}`;
@@ -44,6 +45,7 @@ function cell({ median, q1, q3, unit, rounds }: Result): string {
 function shown(value: number, unit: Unit): { readonly scale: number; readonly name: string } {
 	if (unit === "ns" && value >= 1_000_000) return { scale: 1e-6, name: "ms" };
 	if (unit === "ns" && value >= 100) return { scale: 1e-3, name: "µs" };
+	if (unit === "bytes") return { scale: 1 / 2 ** 20, name: "MiB" };
 	return { scale: 1, name: unit };
 }
 

@@ -1,6 +1,6 @@
 /** Gathers what the rounds of a question found, and makes medians, quartiles and ratios of it. */
 
-export type Unit = "ns" | "µs" | "ms" | "lines/s" | "requests/s" | "MiB/s" | "MiB" | "%";
+export type Unit = "ns" | "µs" | "ms" | "lines/s" | "requests/s" | "MiB/s" | "MiB" | "bytes" | "packages" | "%";
 
 /** One figure: `<group> <subject> <measure>`, such as the cost (measure) of a call with two fields (group) of pino (subject). */
 export interface Result {

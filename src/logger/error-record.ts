@@ -1,13 +1,16 @@
 /**
- * What was thrown, as the JSON text of an `ErrorRecord`: causes, aggregated errors and own properties included.
+ * What was thrown, as the JSON of an `ErrorRecord`, written straight into the draft of a record: causes, aggregated errors
+ * and own properties included.
  *
  * Invariants: never throws, whatever it is given (getters that throw, cycles, revoked proxies, values that are no
- * errors); the output is bounded, and what a bound leaves out is marked in its place.
+ * errors), but for want of stack; the output is bounded, and what a bound leaves out is marked in its place.
  */
 
-import { cutMark, cutText, jsonString, safeText, throwsMark } from "./json-text.ts";
-import { encodeMembers, encodeValue, type Walk } from "./json-value.ts";
+import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
+import { cutMark, cutText, safeText, throwsMark } from "./json-text.ts";
+import { valueText, writeMembers, writeValue } from "./json-value.ts";
 import { isErrorLike } from "./value-kind.ts";
+import { newWalk, type Walk, writeLines, writeMark, writeString } from "./walk.ts";
 
 /** Causes, and errors in errors, deeper than this are marked instead. */
 const maxCauseDepth = 16;
@@ -18,34 +21,63 @@ export const maxStackChars: number = 32 * 1024;
 /** JSON text of one error with everything in it. */
 export const maxErrorChars: number = 512 * 1024;
 
-const toldElsewhere: ReadonlySet<string> = new Set(["message", "stack", "cause", "errors"]);
-const toldWithName: ReadonlySet<string> = new Set([...toldElsewhere, "name"]);
+const tolds: readonly string[] = ["message", "stack", "cause"];
+/** Own properties that have a member of their own: by whether `errors` has, and whether `name` is the type. */
+const toldElsewhere: ReadonlySet<string> = new Set(tolds);
+const toldWithName: ReadonlySet<string> = new Set([...tolds, "name"]);
+const toldWithErrors: ReadonlySet<string> = new Set([...tolds, "errors"]);
+const toldWithBoth: ReadonlySet<string> = new Set([...tolds, "errors", "name"]);
+/** What the names of the first members take, beyond what their values do. */
+const headChars = '{"type":,"message":,"stack":'.length - 3;
 const genericTypes: ReadonlySet<string> = new Set(["Error", "Object", "DOMException", ""]);
 
-/** JSON text of an `ErrorRecord` for anything that was thrown or logged as an error. */
-export function encodeError(error: unknown): string {
-	const walk: Walk = { encodeError: encodeRecord, ancestors: [], charsLeft: maxErrorChars };
-	if (!isErrorLike(error)) return encodeThrown(error, walk);
+/** Adds the `ErrorRecord` of anything that was thrown or logged as an error. */
+export function writeError(draft: Draft, error: unknown): void {
+	const walk = newWalk(draft, maxErrorChars, writeRecord);
+	if (!isErrorLike(error)) {
+		writeThrown(error, walk);
+		return;
+	}
 	walk.ancestors.push(error);
-	return encodeRecord(error, walk);
+	writeRecord(error, walk);
+}
+
+/** The same as a text. */
+export function encodeError(error: unknown): string {
+	const draft = takeDraft();
+	try {
+		draft.message("");
+		writeError(draft, error);
+		return draft.textFrom(0);
+	} finally {
+		giveBackDraft(draft);
+	}
 }
 
 /** An error inside a walk, which knows it as an ancestor: the value of a field, or a property of another error. */
-export function encodeRecord(error: object, walk: Walk): string {
+export function writeRecord(error: object, walk: Walk): void {
+	const { draft } = walk;
 	const type = typeOf(error);
-	const message = messageText(read(error, "message"));
-	const stack = stackText(read(error, "stack"), message);
-	const errors = read(error, "errors");
-	const shown = cutText(message, maxMessageChars);
-	const head = `{"type":${jsonString(type)},"message":${jsonString(shown)},"stack":${jsonString(stack)}`;
-	walk.charsLeft -= head.length;
-	const inner = causeMember(causeOf(error), walk) + errorsMember(errors, walk);
-	return `${head}${inner}${propertiesMember(error, type, isList(errors), walk)}}`;
+	const message = messageText(read(error, messageOf));
+	const stack = stackText(read(error, stackOf), message);
+	const errors = read(error, errorsOf);
+	draft.text('{"type":');
+	writeString(type, walk);
+	draft.text(',"message":');
+	writeString(cutText(message, maxMessageChars), walk);
+	draft.text(',"stack":');
+	writeLines(stack, walk);
+	walk.charsLeft -= headChars;
+	writeCause(causeOf(error), walk);
+	const hasErrors = isList(errors);
+	if (hasErrors) writeErrors(errors, walk);
+	writeProperties(error, read(error, nameOf) === type, hasErrors, walk);
+	draft.text("}");
 }
 
 /** What an error says, for a line that has no message of its own. */
 export function errorMessage(error: unknown): string {
-	const message = isErrorLike(error) ? messageText(read(error, "message")) : thrownText(error);
+	const message = isErrorLike(error) ? messageText(read(error, messageOf)) : thrownText(error);
 	return cutText(message, maxMessageChars);
 }
 
@@ -55,10 +87,28 @@ export function errorHeadline(error: object): string {
 	return message === "" ? typeOf(error) : `${typeOf(error)}: ${message}`;
 }
 
+/** What an error may have; nothing of it is sure. */
+interface ErrorLike {
+	readonly [key: string]: unknown;
+	readonly name?: unknown;
+	readonly message?: unknown;
+	readonly stack?: unknown;
+	readonly cause?: unknown;
+	readonly errors?: unknown;
+}
+
+/** Readers of one property each: the engine remembers where an error has it, at a third of the cost of any key. */
+const nameOf = (error: ErrorLike): unknown => error.name;
+const messageOf = (error: ErrorLike): unknown => error.message;
+const stackOf = (error: ErrorLike): unknown => error.stack;
+const givenCauseOf = (error: ErrorLike): unknown => error.cause;
+const errorsOf = (error: ErrorLike): unknown => error.errors;
+const makerOf = (error: object): unknown => error.constructor;
+
 /** A property, or the mark of what its getter throws. */
-function read(error: object, key: string): unknown {
+function read(error: object, property: (error: ErrorLike) => unknown): unknown {
 	try {
-		return (error as Readonly<Record<string, unknown>>)[key];
+		return property(error as ErrorLike);
 	} catch (thrown) {
 		return throwsMark(thrown);
 	}
@@ -66,20 +116,18 @@ function read(error: object, key: string): unknown {
 
 /** The constructor's name where it says something, else the error's own. */
 function typeOf(error: object): string {
-	const maker = read(error, "constructor");
-	const made = typeof maker === "function" ? read(maker, "name") : "";
+	const maker = read(error, makerOf);
+	const made = typeof maker === "function" ? read(maker, nameOf) : "";
 	const type = typeof made === "string" ? made : "";
 	if (!genericTypes.has(type)) return cutText(type, maxMessageChars);
-	const name = read(error, "name");
+	const name = read(error, nameOf);
 	return cutText((typeof name === "string" && name) || type || "Error", maxMessageChars);
 }
 
 function messageText(message: unknown): string {
 	if (typeof message === "string") return message;
 	if (typeof message !== "object" || message === null) return safeText(message ?? "");
-	return (
-		encodeValue(message, { encodeError: encodeRecord, ancestors: [], charsLeft: maxMessageChars }, "message") ?? ""
-	);
+	return valueText(message, "message", maxMessageChars, writeRecord) ?? "";
 }
 
 /** A stack starts with the message: where that is cut, it is cut here too, so that the frames stay. */
@@ -94,7 +142,7 @@ function stackText(stack: unknown, message: string): string {
 
 /** Inherited functions are called: before the language had causes, `VError` told its own through a method. */
 function causeOf(error: object): unknown {
-	const cause = read(error, "cause");
+	const cause = read(error, givenCauseOf);
 	if (typeof cause !== "function" || hasOwn(error, "cause")) return cause;
 	try {
 		return cause.call(error) as unknown;
@@ -111,26 +159,38 @@ function hasOwn(value: object, key: string): boolean {
 	}
 }
 
-function causeMember(cause: unknown, walk: Walk): string {
-	return cause === undefined || cause === null ? "" : `,"cause":${encodeInner(cause, walk)}`;
+function writeCause(cause: unknown, walk: Walk): void {
+	if (cause === undefined || cause === null) return;
+	walk.draft.text(',"cause":');
+	writeInner(cause, walk);
 }
 
 /** Only where `errors` is a list, as in `AggregateError`; anything else of that name is a property. */
-function errorsMember(errors: unknown, walk: Walk): string {
-	if (!isList(errors)) return "";
-	const items: string[] = [];
+function writeErrors(errors: readonly unknown[], walk: Walk): void {
+	const { draft } = walk;
+	draft.text(',"errors":[');
+	const first = draft.end;
+	let { end } = draft;
+	let { bytesOverChars } = walk;
 	try {
 		for (let index = 0; index < errors.length; index++) {
-			if (index >= maxAggregatedErrors || walk.charsLeft <= 0) {
-				items.push(markRecord(cutMark(errors.length - index, "errors")));
-				break;
-			}
-			items.push(encodeInner(errors[index], walk));
+			const isLast = index >= maxAggregatedErrors || walk.charsLeft <= 0;
+			const error = isLast ? undefined : errors[index];
+			const mark = isLast ? cutMark(errors.length - index, "errors") : undefined;
+			if (end > first) draft.text(",");
+			if (mark === undefined) writeInner(error, walk);
+			else writeMarkRecord(mark, walk);
+			({ end } = draft);
+			({ bytesOverChars } = walk);
+			if (isLast) break;
 		}
 	} catch (thrown) {
-		items.push(markRecord(throwsMark(thrown)));
+		draft.end = end;
+		walk.bytesOverChars = bytesOverChars;
+		if (end > first) draft.text(",");
+		writeMarkRecord(throwsMark(thrown), walk);
 	}
-	return `,"errors":[${items.join(",")}]`;
+	draft.text("]");
 }
 
 function isList(value: unknown): value is readonly unknown[] {
@@ -142,45 +202,73 @@ function isList(value: unknown): value is readonly unknown[] {
 }
 
 /** A cause or aggregated error: a record of its own, or `{"value":…}` for what is no error. */
-function encodeInner(inner: unknown, walk: Walk): string {
-	if (!isErrorLike(inner)) return `{"value":${encodeValue(inner, walk, "") ?? "null"}}`;
-	if (walk.ancestors.includes(inner)) return markRecord("[Circular]");
-	if (walk.ancestors.length >= maxCauseDepth) return markRecord(`…[cut at depth ${maxCauseDepth}]`);
-	if (walk.charsLeft <= 0) return markRecord(cutMark(1, "error"));
-	walk.ancestors.push(inner);
-	const text = encodeRecord(inner, walk);
-	walk.ancestors.pop();
-	return text;
+function writeInner(inner: unknown, walk: Walk): void {
+	const { draft, ancestors } = walk;
+	if (!isErrorLike(inner)) {
+		draft.text('{"value":');
+		if (!writeValue(inner, walk, "")) draft.text("null");
+		draft.text("}");
+	} else if (ancestors.includes(inner)) {
+		writeMarkRecord("[Circular]", walk);
+	} else if (ancestors.length >= maxCauseDepth) {
+		writeMarkRecord(`…[cut at depth ${maxCauseDepth}]`, walk);
+	} else if (walk.charsLeft <= 0) {
+		writeMarkRecord(cutMark(1, "error"), walk);
+	} else {
+		ancestors.push(inner);
+		try {
+			writeRecord(inner, walk);
+		} finally {
+			ancestors.pop();
+		}
+	}
 }
 
-function markRecord(mark: string): string {
-	return `{"value":${jsonString(mark)}}`;
+function writeMarkRecord(mark: string, walk: Walk): void {
+	const { draft } = walk;
+	draft.text('{"value":');
+	writeMark(mark, walk);
+	draft.text("}");
 }
 
-function propertiesMember(error: object, type: string, hasErrors: boolean, walk: Walk): string {
-	const skip = new Set(read(error, "name") === type ? toldWithName : toldElsewhere);
-	if (!hasErrors) skip.delete("errors");
+function writeProperties(error: object, isNamedByType: boolean, hasErrors: boolean, walk: Walk): void {
+	const { draft, bytesOverChars } = walk;
+	const start = draft.end;
+	draft.text(',"properties":{');
+	const membersStart = draft.end;
+	const withoutName = hasErrors ? toldWithErrors : toldElsewhere;
+	const withName = hasErrors ? toldWithBoth : toldWithName;
 	try {
-		const members = encodeMembers(error, walk, skip);
-		return members === "" ? "" : `,"properties":{${members}}`;
+		writeMembers(error, walk, isNamedByType ? withName : withoutName);
+		if (draft.end === membersStart) draft.end = start;
+		else draft.text("}");
 	} catch (thrown) {
-		return `,"properties":{"…":${jsonString(throwsMark(thrown))}}`;
+		draft.end = membersStart;
+		walk.bytesOverChars = bytesOverChars;
+		draft.text('"…":');
+		walk.bytesOverChars += 2;
+		writeMark(throwsMark(thrown), walk);
+		draft.text("}");
 	}
 }
 
 /** What is no error but was thrown: a string, an object, nothing at all. */
-function encodeThrown(thrown: unknown, walk: Walk): string {
-	const type = thrown === null ? "null" : typeof thrown;
-	const head = `{"type":"${type}","message":${jsonString(errorMessage(thrown))},"stack":""`;
-	if (typeof thrown !== "object" || thrown === null) return `${head}}`;
-	const text = encodeValue(thrown, walk, "") ?? "null";
-	return `${head},"properties":${text.startsWith("{") ? text : `{"value":${text}}`}}`;
+function writeThrown(thrown: unknown, walk: Walk): void {
+	const { draft } = walk;
+	draft.text(`{"type":"${thrown === null ? "null" : typeof thrown}","message":`);
+	writeMark(errorMessage(thrown), walk);
+	draft.text(',"stack":""');
+	if (typeof thrown === "object" && thrown !== null) {
+		const text = valueText(thrown, "", walk.charsLeft, writeRecord) ?? "null";
+		draft.text(`,"properties":${text.startsWith("{") ? text : `{"value":${text}}`}`);
+	}
+	draft.text("}");
 }
 
 /** Empty for an object that prints as no more than `[object Object]`: its properties say it. */
 function thrownText(thrown: unknown): string {
 	const text = safeText(thrown);
 	if (typeof thrown !== "object" || thrown === null || !/^\[object \w*\]$/.test(text)) return text;
-	const message = read(thrown, "message");
+	const message = read(thrown, messageOf);
 	return typeof message === "string" ? message : "";
 }

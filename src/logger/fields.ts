@@ -8,11 +8,12 @@
 
 import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
 import { type Format, recordFlags } from "../spool/log-record.ts";
-import { encodeRecord } from "./error-record.ts";
+import { writeRecord } from "./error-record.ts";
 import { FieldNames } from "./field-names.ts";
-import { cutMark, jsonString, throwsMark } from "./json-text.ts";
-import { encodePrimitive, encodeValue, maxBreadth, maxValueChars, type Walk } from "./json-value.ts";
+import { cutMark, cutText, jsonString, maxStringChars, throwsMark } from "./json-text.ts";
+import { maxBreadth, maxValueChars, writeValue } from "./json-value.ts";
 import { hasFields, isError } from "./value-kind.ts";
+import { newWalk, writeNumber } from "./walk.ts";
 
 /** All fields of one line, in characters of JSON text. Those beyond are counted instead. */
 export const maxFieldsChars: number = 1024 * 1024;
@@ -183,7 +184,7 @@ function writeEach(
 			draft.text(labelOf(name, key, known));
 		}
 		const valueStart = draft.end;
-		const chars = writeValue(draft, value, key, charsLeft);
+		const chars = writeField(draft, value, key, charsLeft);
 		const boundText = bound?.keys.get(name);
 		if (chars === 0 || (boundText !== undefined && boundText === draft.textFrom(valueStart))) {
 			draft.end = memberStart;
@@ -212,7 +213,7 @@ function readField(fields: Readonly<Record<string, unknown>>, key: string): unkn
 }
 
 /** Writes a value. Returns how many characters that were, 0 where JSON leaves the value out. */
-function writeValue(draft: Draft, value: unknown, key: string, charsLeft: number): number {
+function writeField(draft: Draft, value: unknown, key: string, charsLeft: number): number {
 	const start = draft.end;
 	if (typeof value === "string") {
 		if (draft.plainString(value)) return draft.end - start;
@@ -220,16 +221,18 @@ function writeValue(draft: Draft, value: unknown, key: string, charsLeft: number
 		draft.integer(value);
 		return draft.end - start;
 	}
-	const text = typeof value === "object" ? encodeObjectField(value, key, charsLeft) : encodePrimitive(value);
-	if (text === undefined) return 0;
-	draft.text(text);
-	return text.length;
+	return writeAnyField(draft, value, key, charsLeft);
 }
 
-function encodeObjectField(value: object | null, key: string, charsLeft: number): string | undefined {
-	if (value === null) return "null";
-	const walk: Walk = { encodeError: encodeRecord, ancestors: [], charsLeft: Math.min(maxValueChars, charsLeft) };
-	return encodeValue(value, walk, key);
+function writeAnyField(draft: Draft, value: unknown, key: string, charsLeft: number): number {
+	const start = draft.end;
+	if (typeof value === "string") return draft.anyString(cutText(value, maxStringChars));
+	if (typeof value === "number") {
+		writeNumber(draft, value);
+		return draft.end - start;
+	}
+	const walk = newWalk(draft, Math.min(maxValueChars, charsLeft), writeRecord);
+	return writeValue(value, walk, key) ? draft.end - start - walk.bytesOverChars : 0;
 }
 
 function labelOf(name: string, key: string, known: Map<string, string>): string {

@@ -6,9 +6,9 @@
  */
 
 import { format } from "node:util";
-import { encodeRecord, errorHeadline } from "./error-record.ts";
+import { errorHeadline, writeRecord } from "./error-record.ts";
 import { cutText, maxStringChars, throwsMark } from "./json-text.ts";
-import { encodeValue, maxValueChars } from "./json-value.ts";
+import { maxValueChars, valueText } from "./json-value.ts";
 import { isErrorLike } from "./value-kind.ts";
 
 const placeholders = /%([sdifjoO%])/g;
@@ -50,5 +50,5 @@ function formatValue(placeholder: string, value: unknown): string {
 }
 
 function jsonText(value: unknown): string {
-	return encodeValue(value, { encodeError: encodeRecord, ancestors: [], charsLeft: maxValueChars }, "") ?? "undefined";
+	return valueText(value, "", maxValueChars, writeRecord) ?? "undefined";
 }

@@ -1,16 +1,18 @@
 /**
- * Any value as JSON text, in one walk.
+ * Any value as JSON, in one walk, written straight into the draft of a record.
  *
  * Differs from `JSON.stringify` where that throws or loses something: cycles, bigints, functions, `NaN`, maps, sets,
  * errors and binary data all show; a getter, `toJSON` or proxy that throws costs its own value and no other.
- * Invariants: never throws; reads each property once; the output is valid JSON of bounded depth, breadth and size, and
- * whatever a bound leaves out is marked in its place.
+ * Invariants: never throws but for want of stack; reads each property once; what is written is valid JSON of bounded
+ * depth, breadth and size, and whatever a bound leaves out is marked in its place. What turns out to be none, or throws
+ * half way, is taken back before anything else is written.
  */
 
 import { types } from "node:util";
-import { binaryText } from "./binary-value.ts";
-import { cutMark, functionText, jsonString, safeText, throwsMark } from "./json-text.ts";
-import { isError } from "./value-kind.ts";
+import { Draft } from "../spool/draft.ts";
+import { mayBeBuiltIn, writeBuiltIn } from "./built-in-value.ts";
+import { cutMark, safeText, throwsMark } from "./json-text.ts";
+import { newWalk, type Walk, writeMark, writePrimitive, writeString } from "./walk.ts";
 
 /** Objects in objects deeper than this are marked instead. */
 const maxDepth = 16;
@@ -20,136 +22,163 @@ export const maxBreadth = 1000;
 export const maxValueChars: number = 256 * 1024;
 
 const maxKeyChars = 1024;
-const circular = '"[Circular]"';
-const tooDeep = jsonString(`…[cut at depth ${maxDepth}]`);
+const tooDeep = `…[cut at depth ${maxDepth}]`;
+const comma = 0x2c;
+const colon = 0x3a;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+/** What texts are made in: the draft of the call is in use meanwhile. */
+let spare: Draft | undefined;
 
-/** The state of one walk through a value. */
-export interface Walk {
-	/** Errors are encoded by whoever starts the walk; this breaks the circle between values and errors. */
-	readonly encodeError: (error: object, walk: Walk) => string;
-	/** The objects that hold the one at hand, outermost first. */
-	readonly ancestors: object[];
-	/** Characters of JSON text the walk may still produce. */
-	charsLeft: number;
-}
-
-/** JSON text of `value`, or `undefined` if JSON leaves it out. `key` is what `toJSON` is told. */
-export function encodeValue(value: unknown, walk: Walk, key: string): string | undefined {
-	switch (typeof value) {
-		case "object":
-			return value === null ? "null" : encodeObject(value, walk, key, true);
-		case "undefined":
-			return undefined;
-		default:
-			return spend(encodePrimitive(value), walk);
-	}
-}
-
-/** JSON text of anything that is neither an object nor `undefined`. */
-export function encodePrimitive(value: unknown): string {
+/** Adds `value` as JSON; `false` and nothing added if JSON leaves it out. `key` is what `toJSON` is told. */
+export function writeValue(value: unknown, walk: Walk, key: string | number): boolean {
 	switch (typeof value) {
 		case "string":
-			return jsonString(value);
-		case "number":
-			return Number.isFinite(value) ? `${value}` : `"${value}"`;
-		case "boolean":
-			return value ? "true" : "false";
-		case "bigint":
-			return value.toString();
-		case "function":
-			return jsonString(functionText(value));
+			writeString(value, walk);
+			return true;
+		case "object":
+			if (value !== null) return writeObject(value, walk, key, true);
+			walk.draft.text("null");
+			return true;
+		case "undefined":
+			return false;
 		default:
-			return jsonString(safeText(value));
+			writePrimitive(value, walk);
+			return true;
 	}
 }
 
-/** The members of an object as JSON, without braces. `skip` names own keys that are told elsewhere. */
-export function encodeMembers(value: object, walk: Walk, skip?: ReadonlySet<string>): string {
-	const keys = Object.keys(value);
-	let members = "";
-	for (let index = 0; index < keys.length; index++) {
-		const key = keys[index] as string;
-		if (index >= maxBreadth || walk.charsLeft <= 0) {
-			return members + cutMember(keys.length - index, keys, members === "");
-		}
-		if (skip?.has(key) === true) continue;
-		const text = encodeProperty(value, key, walk);
-		if (text === undefined) continue;
-		members += member(spend(keyText(key), walk), text, members === "");
-	}
-	return members;
-}
-
-/** The value of one property, or the mark of what its getter throws. */
-function encodeProperty(holder: object, key: string, walk: Walk): string | undefined {
-	let value: unknown;
+/** The same as a text of its own; `undefined` if JSON leaves the value out. */
+export function valueText(
+	value: unknown,
+	key: string,
+	maxChars: number,
+	writeError: Walk["writeError"],
+): string | undefined {
+	const draft = spare ?? new Draft();
+	spare = undefined;
 	try {
-		value = (holder as Readonly<Record<string, unknown>>)[key];
-	} catch (thrown) {
-		return spend(jsonString(throwsMark(thrown)), walk);
+		draft.message("");
+		return writeValue(value, newWalk(draft, maxChars, writeError), key) ? draft.textFrom(0) : undefined;
+	} finally {
+		draft.shrink();
+		spare = draft;
 	}
-	return encodeValue(value, walk, key);
 }
 
-function encodeObject(value: object, walk: Walk, key: string, mayConvert: boolean): string | undefined {
-	const { ancestors } = walk;
-	if (ancestors.includes(value)) return spend(circular, walk);
-	if (ancestors.length >= maxDepth) return spend(tooDeep, walk);
+/** Adds the members of an object, without braces. `skip` names own keys that are told elsewhere. */
+export function writeMembers(value: object, walk: Walk, skip?: ReadonlySet<string>): void {
+	const { draft } = walk;
+	const start = draft.end;
+	let index = 0;
+	// A third of the cost of `Object.keys`: the engine knows where each of these properties is.
+	for (const key in value) {
+		if (!Object.prototype.hasOwnProperty.call(value, key)) continue;
+		if (index >= maxBreadth || walk.charsLeft <= 0) {
+			const keys = Object.keys(value);
+			writeCutMember(keys.length - index, keys, draft.end === start, walk);
+			return;
+		}
+		index++;
+		if (skip !== undefined && skip.has(key)) continue;
+		let member: unknown;
+		try {
+			member = (value as Readonly<Record<string, unknown>>)[key];
+		} catch (thrown) {
+			member = throwsMark(thrown);
+		}
+		if (member !== undefined) writeMember(key, member, draft.end === start, walk);
+	}
+}
+
+/** Returns whether there is such a member. */
+function writeMember(key: string, value: unknown, isFirst: boolean, walk: Walk): boolean {
+	const { draft, bytesOverChars } = walk;
+	const start = draft.end;
+	if (!isFirst) draft.byte(comma);
+	const keyStart = draft.end;
+	const isPlainKey = draft.plainString(key);
+	const keyChars = isPlainKey ? draft.end - keyStart : writeUnusualKey(key, walk);
+	draft.byte(colon);
+	if (!writeValue(value, walk, key)) {
+		draft.end = start;
+		walk.bytesOverChars = bytesOverChars;
+		return false;
+	}
+	walk.charsLeft -= keyChars + 1;
+	return true;
+}
+
+function writeUnusualKey(key: string, walk: Walk): number {
+	const { draft } = walk;
+	const start = draft.end;
+	const isLong = key.length > maxKeyChars;
+	const chars = draft.anyString(
+		isLong ? key.slice(0, maxKeyChars) + cutMark(key.length - maxKeyChars, "characters") : key,
+	);
+	walk.bytesOverChars += draft.end - start - chars;
+	return chars;
+}
+
+function writeObject(value: object, walk: Walk, key: string | number, mayConvert: boolean): boolean {
+	const { draft, ancestors, bytesOverChars } = walk;
+	const depth = ancestors.length;
+	for (let at = 0; at < depth; at++) {
+		if (ancestors[at] !== value) continue;
+		writeString("[Circular]", walk);
+		return true;
+	}
+	if (depth >= maxDepth) {
+		writeString(tooDeep, walk);
+		return true;
+	}
 	walk.charsLeft -= 2;
+	const start = draft.end;
 	ancestors.push(value);
 	try {
-		return encodeByKind(value, walk, key, mayConvert);
+		return writeByKind(value, walk, key, mayConvert);
 	} catch (thrown) {
-		return spend(jsonString(throwsMark(thrown)), walk);
+		draft.end = start;
+		walk.bytesOverChars = bytesOverChars;
+		writeString(throwsMark(thrown), walk);
+		return true;
 	} finally {
 		ancestors.pop();
 	}
 }
 
-function encodeByKind(value: object, walk: Walk, key: string, mayConvert: boolean): string | undefined {
+function writeByKind(value: object, walk: Walk, key: string | number, mayConvert: boolean): boolean {
 	const isArray = Array.isArray(value);
-	const isPlain = isArray || isPlainPrototype(Object.getPrototypeOf(value));
-	if (!isPlain) {
-		const text = encodeBuiltIn(value, walk);
-		if (text !== undefined) return text;
-	}
+	const prototype: unknown = isArray ? null : Object.getPrototypeOf(value);
+	const isPlain = prototype === Object.prototype || prototype === null;
+	const isUnusual = !isPlain && mayBeBuiltIn(prototype as object);
+	if (isUnusual && writeBuiltIn(value, walk)) return true;
 	if (mayConvert) {
 		const { toJSON } = value as { readonly toJSON?: unknown };
-		if (typeof toJSON === "function") return encodeConverted(value, toJSON.call(value, key), walk, key);
+		if (typeof toJSON === "function") return writeConverted(value, toJSON.call(value, String(key)), walk, key);
 	}
-	if (isArray) return encodeItems(value, walk);
-	if (!isPlain && types.isMap(value)) return `{${encodeEntries(value, walk)}}`;
-	if (!isPlain && types.isSet(value)) return encodeItems(setItems(value), walk);
-	return `{${encodeMembers(value, walk)}}`;
-}
-
-function isPlainPrototype(prototype: unknown): boolean {
-	return prototype === Object.prototype || prototype === null;
+	const { draft } = walk;
+	if (isArray) {
+		writeItems(value, walk);
+		return true;
+	}
+	if (isUnusual && types.isSet(value)) {
+		writeItems(setItems(value), walk);
+		return true;
+	}
+	draft.bracket(openBrace);
+	if (isUnusual && types.isMap(value)) writeEntries(value, walk);
+	else writeMembers(value, walk);
+	draft.bracket(closeBrace);
+	return true;
 }
 
 /** What `toJSON` gave. As in JSON, a `toJSON` of the result is not asked again. */
-function encodeConverted(value: object, result: unknown, walk: Walk, key: string): string | undefined {
-	if (typeof result !== "object" || result === null) return encodeValue(result, walk, key);
-	return result === value ? encodeByKind(value, walk, key, false) : encodeObject(result, walk, key, false);
-}
-
-/** Built-in objects that JSON would lose or bloat, whatever their `toJSON`. */
-function encodeBuiltIn(value: object, walk: Walk): string | undefined {
-	if (isError(value)) return walk.encodeError(value, walk);
-	if (types.isDate(value)) return spend(dateText(value), walk);
-	if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return spend(binaryText(value), walk);
-	if (types.isRegExp(value)) return spend(jsonString(safeText(value)), walk);
-	if (types.isBoxedPrimitive(value)) return spend(encodePrimitive(primitiveOf(value)), walk);
-	return undefined;
-}
-
-function primitiveOf(boxed: object): unknown {
-	return boxed.valueOf();
-}
-
-function dateText(date: Date): string {
-	const time = Date.prototype.getTime.call(date);
-	return Number.isNaN(time) ? '"Invalid Date"' : `"${new Date(time).toISOString()}"`;
+function writeConverted(value: object, result: unknown, walk: Walk, key: string | number): boolean {
+	if (typeof result !== "object" || result === null) return writeValue(result, walk, key);
+	return result === value ? writeByKind(value, walk, key, false) : writeObject(result, walk, key, false);
 }
 
 /** Items of a set beyond the bound stay empty: they are only counted. */
@@ -162,58 +191,50 @@ function setItems(set: ReadonlySet<unknown>): unknown[] {
 	return items;
 }
 
-function encodeItems(items: readonly unknown[], walk: Walk): string {
-	let text = "";
+function writeItems(items: readonly unknown[], walk: Walk): void {
+	const { draft } = walk;
+	draft.bracket(openBracket);
 	for (let index = 0; index < items.length; index++) {
+		if (index > 0) draft.byte(comma);
 		if (index >= maxBreadth || walk.charsLeft <= 0) {
-			const mark = jsonString(cutMark(items.length - index, "items"));
-			return `[${text}${text === "" ? "" : ","}${mark}]`;
+			writeMark(cutMark(items.length - index, "items"), walk);
+			break;
 		}
-		const item = encodeProperty(items, String(index), walk) ?? "null";
-		text += text === "" ? item : `,${item}`;
+		let item: unknown;
+		try {
+			item = items[index];
+		} catch (thrown) {
+			item = throwsMark(thrown);
+		}
+		if (!writeValue(item, walk, index)) draft.text("null");
 		walk.charsLeft--;
 	}
-	return `[${text}]`;
+	draft.bracket(closeBracket);
 }
 
 /** A map as the members of an object. Keys that print alike (`1` and `"1"`) are told apart by underscores. */
-function encodeEntries(map: ReadonlyMap<unknown, unknown>, walk: Walk): string {
+function writeEntries(map: ReadonlyMap<unknown, unknown>, walk: Walk): void {
+	const { draft } = walk;
+	const start = draft.end;
 	const names = new Set<string>();
-	let members = "";
 	let index = 0;
 	for (const [key, value] of Map.prototype.entries.call(map)) {
 		if (index >= maxBreadth || walk.charsLeft <= 0) {
-			return members + cutMember(map.size - index, [...names], members === "");
+			writeCutMember(map.size - index, [...names], draft.end === start, walk);
+			return;
 		}
 		index++;
 		let name = safeText(key);
 		while (names.has(name)) name += "_";
-		const text = encodeValue(value, walk, name);
-		if (text === undefined) continue;
-		names.add(name);
-		members += member(spend(keyText(name), walk), text, members === "");
+		if (writeMember(name, value, draft.end === start, walk)) names.add(name);
 	}
-	return members;
-}
-
-function member(key: string, text: string, isFirst: boolean): string {
-	return isFirst ? `${key}:${text}` : `,${key}:${text}`;
-}
-
-function keyText(key: string): string {
-	return jsonString(
-		key.length > maxKeyChars ? key.slice(0, maxKeyChars) + cutMark(key.length - maxKeyChars, "characters") : key,
-	);
 }
 
 /** The member that counts those which are left out. */
-function cutMember(count: number, keys: readonly string[], isFirst: boolean): string {
+function writeCutMember(count: number, keys: readonly string[], isFirst: boolean, walk: Walk): void {
+	const { charsLeft } = walk;
 	let key = "…";
 	while (keys.includes(key)) key += "_";
-	return member(jsonString(key), jsonString(cutMark(count, "members")), isFirst);
-}
-
-function spend(text: string, walk: Walk): string {
-	walk.charsLeft -= text.length + 1;
-	return text;
+	writeMember(key, cutMark(count, "members"), isFirst, walk);
+	walk.charsLeft = charsLeft;
 }

@@ -18,7 +18,7 @@ import { type Draft, giveBackDraft, takeDraft } from "../spool/draft.ts";
 import { recordFlags } from "../spool/log-record.ts";
 import { isPlainFields, parseArguments } from "./arguments.ts";
 import { callSite } from "./call-site.ts";
-import { encodeError, errorMessage } from "./error-record.ts";
+import { errorMessage, writeError } from "./error-record.ts";
 import { type BoundFields, bindFields, writeFields } from "./fields.ts";
 import { flushLines } from "./flush.ts";
 import { type LoggerOptions, type ResolvedLoggerOptions, validateLevel, validateOptions } from "./options.ts";
@@ -234,7 +234,7 @@ export class Pylog {
 				return;
 			}
 		}
-		if (hasError) draft.text(encodeError(error));
+		if (hasError) writeError(draft, error);
 	}
 
 	/** `{ err }` without a message: the error's own, as for an error alone. */

@@ -8,6 +8,7 @@
  */
 
 import type { MappedBytes } from "../platform/mapping.ts";
+import { escapeAscii, isPlainAscii } from "./ascii-json.ts";
 import { cutMessage } from "./cut-entry.ts";
 import { Definition } from "./definition.ts";
 import type { Entry } from "./entry.ts";
@@ -24,6 +25,9 @@ const maxBytesPerUnit = 3;
 /** Room that is there after each text: for the zeros behind the last one, and for what `integer` and `quoted` add. */
 const spareBytes = 32;
 
+/** `escapeAscii` wants it between what it writes and what it reads. */
+const sourceGapBytes = 8;
+
 const known = new KnownMessages();
 const noDefinition: Definition = Definition.ofCallSite("");
 
@@ -31,6 +35,12 @@ const quote = 0x22;
 const backslash = 0x5c;
 const minus = 0x2d;
 const zero = 0x30;
+const point = 0x2e;
+const maxInteger32 = 2 ** 31;
+/** Below it a number with three digits behind the point has at most 15 in all: no two such make the same double. */
+const maxExact = 1e15;
+/** What `JSON.stringify` changes beyond ASCII: halves of surrogate pairs, here any of them. */
+const notPlain = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 export class Draft {
 	level = 0;
@@ -240,6 +250,97 @@ export class Draft {
 	/** Gives back what one large record took. */
 	shrink(): void {
 		if (this.bytes.length > keptBytes) [this.bytes, this.words] = memory(keptBytes);
+	}
+
+	/** Adds a text that `plainString` did not take as a JSON string. Returns how many UTF-16 units that has. */
+	anyString(text: string): number {
+		const { end } = this;
+		const units = text.length;
+		this.#reserve(units * maxBytesPerUnit);
+		const start = end + 1;
+		const textEnd = start + this.bytes.utf8Write(text, start);
+		if (textEnd - start === units) {
+			if (isPlainAscii(this.bytes, this.words, start, textEnd)) return this.#quoted(end, textEnd);
+			const escapedBytes = this.#escapedString(text);
+			if (escapedBytes > 0) return escapedBytes;
+		} else if (!notPlain.test(text)) {
+			this.#quoted(end, textEnd);
+			return units + 2;
+		}
+		const literal = JSON.stringify(text);
+		this.text(literal);
+		return literal.length;
+	}
+
+	/** The same for a text of several lines, which is not plain; a third cheaper. */
+	linesString(text: string): number {
+		return this.#escapedString(text) || this.anyString(text);
+	}
+
+	/** Adds a text of ASCII as a JSON string; 0 and nothing added where it is anything else, or has an escape of six bytes. */
+	#escapedString(text: string): number {
+		const units = text.length;
+		this.#reserve(units * maxBytesPerUnit);
+		const { bytes, words, end } = this;
+		const start = end + 1;
+		const source = (start + units + sourceGapBytes + 3) & ~3;
+		if (bytes.utf8Write(text, source) !== units) return 0;
+		const escapedEnd = escapeAscii(bytes, words, source, source + units, start);
+		return escapedEnd < 0 ? 0 : this.#quoted(end, escapedEnd);
+	}
+
+	/** Adds one byte, whatever stands before it: brackets may follow one another without end. */
+	bracket(byte: number): void {
+		this.#reserve(0);
+		this.bytes[this.end++] = byte;
+	}
+
+	/** Adds a finite number that is none of 32 bits as JSON has it. */
+	number(value: number): void {
+		const size = Math.abs(value);
+		const thousandths = Math.round(size * 1000);
+		// A number with so few digits is the only such one, and so the shortest, that stands for the value.
+		if (thousandths >= maxExact || thousandths / 1000 !== size) {
+			this.text(`${value}`);
+			return;
+		}
+		if (value < 0) this.byte(minus);
+		const whole = Math.floor(size);
+		if (whole < maxInteger32) {
+			this.integer(whole);
+		} else {
+			const billions = Math.floor(whole / 1e9);
+			this.integer(billions);
+			this.digits(whole - billions * 1e9, 9);
+		}
+		if (whole === size) return;
+		this.byte(point);
+		const rest = (thousandths - whole * 1000) | 0;
+		if (rest % 10 !== 0) this.digits(rest, 3);
+		else if (rest % 100 !== 0) this.digits((rest / 10) | 0, 2);
+		else this.digits((rest / 100) | 0, 1);
+	}
+
+	/** Adds so many digits of a whole number of 32 bits. The caller knows that there is room, as for `byte`. */
+	digits(value: number, count: number): void {
+		const { bytes } = this;
+		const end = this.end + count;
+		let rest = value;
+		for (let at = end - 1; at >= this.end; at--) {
+			const tenth = (rest / 10) >>> 0;
+			bytes[at] = zero + (rest - tenth * 10);
+			rest = tenth;
+		}
+		this.end = end;
+	}
+
+	/** Puts quotes around what stands behind `start`. Returns how many bytes that has with them. */
+	#quoted(start: number, textEnd: number): number {
+		const { bytes } = this;
+		bytes[start] = quote;
+		bytes[textEnd] = quote;
+		this.end = textEnd + 1;
+		return textEnd + 1 - start;
 	}
 }
 

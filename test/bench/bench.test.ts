@@ -8,7 +8,9 @@ import { losses } from "../../bench/guard.ts";
 import { againstTable, answersIn } from "../../bench/report/against.ts";
 import type { Answer } from "../../bench/report/question.ts";
 import { Tally } from "../../bench/report/tally.ts";
+import { installedSize, installedSizeOfPylog } from "../../bench/run/installed-size.ts";
 import { LineCount, untilCounted } from "../../bench/run/line-count.ts";
+import { residentMemory } from "../../bench/run/resident-memory.ts";
 import { message } from "../../bench/run/work.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -81,4 +83,25 @@ test("two runs have the same ratio where their spreads overlap", () => {
 	expect(table).toContain("call: 1 of 2 ratios are the same within their spread.");
 	writeFileSync(path, "no answer");
 	expect(() => answersIn(path)).toThrow(`${path} is none`);
+});
+
+test("the memory of a process is what it says itself, and not all of it is its own", () => {
+	const { rssMiB, privateDirtyMiB } = residentMemory(process.pid);
+	const saidMiB = process.memoryUsage.rss() / 2 ** 20;
+	expect(rssMiB).toBeGreaterThan(saidMiB * 0.8);
+	expect(rssMiB).toBeLessThan(saidMiB * 1.2);
+	expect(privateDirtyMiB).toBeGreaterThan(1);
+	expect(privateDirtyMiB).toBeLessThan(rssMiB);
+});
+
+test("what is installed is counted with all that it depends on, and nothing twice", () => {
+	const tslog = installedSize(["tslog"]);
+	expect(tslog.packages).toBe(1);
+	expect(tslog.bytes).toBeGreaterThan(100_000);
+	expect(installedSize(["tslog", "tslog"])).toEqual(tslog);
+	expect(installedSize(["no-such-package"])).toEqual({ packages: 0, bytes: 0 });
+	const koffi = installedSize(["koffi"]);
+	const pylog = installedSizeOfPylog();
+	expect(pylog.packages).toBeGreaterThan(koffi.packages);
+	expect(pylog.bytes).toBeGreaterThan(koffi.bytes);
 });

@@ -1,17 +1,18 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeRecord } from "../../src/logger/error-record.ts";
-import { encodeValue, maxValueChars } from "../../src/logger/json-value.ts";
+import { writeRecord } from "../../src/logger/error-record.ts";
+import { maxValueChars, valueText } from "../../src/logger/json-value.ts";
+import { testSeed } from "../test-seed.ts";
 import { cycle, hostileValue, revokedProxy, throwingGetter, throwingProxy } from "./hostile-values.ts";
 
 function encode(value: unknown): string | undefined {
-	return encodeValue(value, { encodeError: encodeRecord, ancestors: [], charsLeft: maxValueChars }, "key");
+	return valueText(value, "key", maxValueChars, writeRecord);
 }
 
 class HttpError extends Error {}
 
-describe("encodeValue", () => {
+describe("valueText", () => {
 	it("marks cycles, and only those", () => {
 		expect(encode(cycle())).toBe('{"name":"cycle","self":"[Circular]","list":["[Circular]",{"up":"[Circular]"}]}');
 		const shared = { a: 1 };
@@ -61,6 +62,30 @@ describe("encodeValue", () => {
 		const { foreign } = runInNewContext("({ foreign: new Date(0) })") as { foreign: unknown };
 		expect(encode([new Date(0), foreign, new Date(Number.NaN)])).toBe(
 			'["1970-01-01T00:00:00.000Z","1970-01-01T00:00:00.000Z","Invalid Date"]',
+		);
+	});
+
+	it("prints any date as it does itself", () => {
+		fc.assert(
+			fc.property(fc.date({ noInvalidDate: true }), fc.date({ noInvalidDate: true }), (date, other) => {
+				expect(encode([date, other, date])).toBe(JSON.stringify([date, other, date]));
+			}),
+			{ seed: testSeed() },
+		);
+		const dates = [-8.64e15, 8.64e15, -1, 0, 86_399_999, 86_400_000].map((timeMs) => new Date(timeMs));
+		expect(encode(dates)).toBe(JSON.stringify(dates));
+	});
+
+	it("tells what is built in also behind a class of the application", () => {
+		class Named extends Map<string, number> {}
+		class Times extends Date {}
+		class Plain {
+			x = 1;
+			toJSON?: () => string;
+		}
+		const speaking = Object.assign(new Plain(), { toJSON: () => "spoken" });
+		expect(encode([new Named([["a", 1]]), new Times(0), new Plain(), speaking])).toBe(
+			'[{"a":1},"1970-01-01T00:00:00.000Z",{"x":1},"spoken"]',
 		);
 	});
 
@@ -127,6 +152,42 @@ describe("encodeValue", () => {
 		const text = encode(branching) ?? "";
 		expect(text.length).toBeLessThan(maxValueChars * 1.1);
 		expect(() => JSON.parse(text) as unknown).not.toThrow();
+	});
+
+	it("prints what is JSON already as JSON does", () => {
+		fc.assert(
+			fc.property(fc.jsonValue({ maxDepth: 8, stringUnit: "binary" }), (value) => {
+				expect(encode(value)).toBe(JSON.stringify(value));
+			}),
+			{ seed: testSeed(), numRuns: 1000 },
+		);
+		const brackets = Array.from({ length: 1000 }, () => [[], {}, [[]]]);
+		expect(encode(brackets) === JSON.stringify(brackets)).toBe(true);
+	});
+
+	it("takes back what throws half way", () => {
+		let asked = 0;
+		const refusing = new Proxy(
+			{ first: "é", second: 2 },
+			{
+				getOwnPropertyDescriptor(target, key) {
+					if (key === "second" && asked++ >= 0) throw new Error("enough");
+					return Reflect.getOwnPropertyDescriptor(target, key);
+				},
+			},
+		);
+		expect(encode({ before: 1, refusing, after: { refusing } })).toBe(
+			'{"before":1,"refusing":"[Throws: enough]","after":{"refusing":"[Throws: enough]"}}',
+		);
+		const members = { é: { toJSON: () => undefined }, last: [{ toJSON: () => undefined }] };
+		expect(encode(members)).toBe('{"last":[null]}');
+	});
+
+	it("leaves out what is inherited, and keeps own keys of such names", () => {
+		const heir = Object.create({ inherited: 1, both: 2 }) as Record<string, unknown>;
+		heir["both"] = 3;
+		heir["hasOwnProperty"] = 4;
+		expect(encode({ heir })).toBe('{"heir":{"both":3,"hasOwnProperty":4}}');
 	});
 
 	it("never throws, and gives bounded JSON for anything", () => {

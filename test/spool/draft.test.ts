@@ -76,6 +76,67 @@ it("takes plain strings as JSON only", () => {
 	}
 });
 
+it("writes any text as JSON does", () => {
+	const unit = fc.constantFrom(
+		"a",
+		"b",
+		"c",
+		"d",
+		"\n",
+		'"',
+		"\\",
+		"\u0001",
+		"\u007f",
+		"ü",
+		"€",
+		"\u{1f600}",
+		"\ud800",
+	);
+	const texts = fc.oneof(
+		fc.string({ unit, maxLength: 300 }),
+		fc.string({ unit: "grapheme-ascii", maxLength: 300 }),
+		fc.string({ unit: fc.constantFrom("x", "y", "z", "\n", "\t"), maxLength: 300 }),
+		fc.string({ unit: "binary", maxLength: 100 }),
+	);
+	fc.assert(
+		fc.property(fc.string({ maxLength: 7 }), texts, (before, text) => {
+			const draft = new Draft();
+			draft.message(before);
+			const start = draft.end;
+			const chars = draft.anyString(text);
+			expect(draft.textFrom(start)).toBe(JSON.stringify(text));
+			expect(chars).toBe(JSON.stringify(text).length);
+			expect(draft.linesString(text)).toBe(chars);
+			draft.text("after");
+			expect(draft.textFrom(start)).toBe(`${JSON.stringify(text)}${JSON.stringify(text)}after`);
+		}),
+		{ seed: testSeed(), numRuns: 1000 },
+	);
+	const all = '"\\\n'.repeat(20_000);
+	expect(written((draft) => draft.anyString(all)) === JSON.stringify(all)).toBe(true);
+});
+
+it("writes numbers as JSON does", () => {
+	const check = (value: number): void => {
+		expect(written((draft) => draft.number(value))).toBe(JSON.stringify(value));
+	};
+	const sizes = [2 ** 31, 2 ** 31 + 0.5, 4e9 + 0.125, 1e9, 1e9 - 0.1, 1e12 - 0.001, 1e15 - 1, 1e15, 2 ** 53, 1e21];
+	for (const size of [...sizes, 0.1, 0.25, 0.001, 0.0005, 1.0005, 12.05, 59.9, 1e-7, Math.PI, 1_700_000_000_000]) {
+		check(size);
+		check(-size);
+	}
+	const doubles = fc.double({ noNaN: true, noDefaultInfinity: true });
+	const short = fc.tuple(fc.integer(), fc.integer({ min: 0, max: 5 })).map(([digits, places]) => digits / 10 ** places);
+	fc.assert(fc.property(fc.oneof(doubles, short), check), { seed: testSeed(), numRuns: 2000 });
+});
+
+it("has room for brackets without end", () => {
+	const brackets = (draft: Draft): void => {
+		for (let count = 0; count < 100_000; count++) draft.bracket(0x5b);
+	};
+	expect(written(brackets) === "[".repeat(100_000)).toBe(true);
+});
+
 it("belongs to one call at a time", () => {
 	const outer = takeDraft();
 	const inner = takeDraft();
