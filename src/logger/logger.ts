@@ -240,7 +240,7 @@ export class Pylog {
 	/** `{ err }` without a message: the error's own, as for an error alone. */
 	#writeErrorOfFields(draft: Draft, message: string, error: object): void {
 		if (message === "") draft.insertMessage(errorMessage(error));
-		draft.text(encodeError(error));
+		writeError(draft, error);
 	}
 
 	/** The common end of all calls. */

@@ -62,7 +62,7 @@ it("what is read ahead is in no checkpoint, not delivered with the others, and n
 	reader.markDelivered();
 	expect(marksOf(first)).toBe("ab");
 	// Between two batches: the first one is confirmed, nothing is announced.
-	expect(reader.states()).toEqual(announced.map((state) => ({ ...state, from: state.to })));
+	expect(reader.states()).toEqual(announced.map((state) => Object.assign({}, state, { from: state.to })));
 	expect([reader.delivered[1], reader.readBelow()]).toEqual([2, 3]);
 	expect(marksOf(batches.next(undefined))).toBe("cd");
 	expect(reader.states()[0]).toMatchObject({ from: { sequence: 2 }, to: { sequence: 4 } });
