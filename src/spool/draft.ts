@@ -39,8 +39,8 @@ const point = 0x2e;
 const maxInteger32 = 2 ** 31;
 /** Below it a number with three digits behind the point has at most 15 in all: no two such make the same double. */
 const maxExact = 1e15;
-/** What `JSON.stringify` changes beyond ASCII: halves of surrogate pairs, here any of them. */
-const notPlain = /["\\\u0000-\u001f\ud800-\udfff]/;
+/** What `JSON.stringify` changes: quotes, backslashes, C0 controls and halves of surrogate pairs that stand alone. */
+const notPlain = /["\\\u0000-\u001f\ud800-\udfff]/u;
 
 export class Draft {
 	level = 0;
