@@ -73,13 +73,14 @@ const parts: Parts = {
 		layOut(segment, lane, ready, (sequence += 1));
 		segment.offset += length;
 	},
+	// As in `Producer#commit` on x86.
 	"the atomic steps alone": () => {
 		goOn();
 		const word = segment.offset >>> 2;
-		Atomics.store(shared, slot + slotWords.bound, Atomics.load(shared, controlWords.nextNumber) || -1);
+		shared[slot + slotWords.bound] = Atomics.load(shared, controlWords.nextNumber) || -1;
 		words[word + 2] = Atomics.add(shared, controlWords.nextNumber, 1);
 		Atomics.store(words, word, length);
-		Atomics.store(shared, slot + slotWords.appended + lane, (sequence += 1));
+		shared[slot + slotWords.appended + lane] = sequence += 1;
 		Atomics.store(shared, slot + slotWords.bound, 0);
 		segment.offset += length;
 	},
