@@ -4,6 +4,7 @@ import { cpSync, existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { ControlFile } from "../../src/spool/control-file.ts";
 import { cacheDirectory } from "../running-logman.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -32,6 +33,8 @@ test("a logger whose package is gone makes its spool again when that is removed"
 	cpSync(join(root, "package.json"), join(folder, "package.json"));
 	symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
 	const cacheDir = cacheDirectory();
+	// It is there already when the application starts: what makes one is not loaded then.
+	ControlFile.open(cacheDir).close();
 	const { status, stdout, stderr } = spawnSync(
 		process.execPath,
 		["--no-warnings", "--input-type=module", "--eval", application, "--", folder, cacheDir, join(folder, "app.log")],
