@@ -48,6 +48,7 @@ const loadAfterMs = 1000;
 const shared = new Map<string, SharedProducer>();
 const { wait } = Atomics;
 let isEnding = false;
+let isLoadedSoon = false;
 /** What is left of the moment that an ending process waits. */
 let exitLeftMs: number = exitWaitMs;
 /** Once the process or thread ends: how long its logging calls may wait, all together with the wait at the end. */
@@ -253,7 +254,10 @@ export class SharedProducer {
 	}
 }
 
+/** Once in a thread. */
 function loadSoon(): void {
+	if (isLoadedSoon) return;
+	isLoadedSoon = true;
 	const load = (): void => {
 		try {
 			loadPreparation();

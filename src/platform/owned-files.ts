@@ -30,9 +30,9 @@ import { announce, isObserved, type StepName } from "./step.ts";
  */
 export function ensureOwnedDirectory(name: StepName, path: string): string | undefined {
 	let firstMade: string | undefined;
-	// Nearly always it is there, and a call that fails costs more than a look.
+	// Nearly always it is there, and a call that fails costs more than a look. Who observes steps sees this one all the same.
 	let stats = lstatSync(path, { throwIfNoEntry: false });
-	if (stats === undefined) {
+	if (stats === undefined || isObserved()) {
 		firstMade = makeMissing(name, path);
 		stats = lstatSync(path);
 	}
