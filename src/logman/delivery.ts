@@ -49,6 +49,8 @@ export class Delivery {
 	readonly #retries = new Map<string, Retry>();
 	#isPending = false;
 	#isHeldUp = false;
+	/** Not called yet. */
+	#whileWriting: (() => void) | undefined;
 
 	constructor(standing: Standing) {
 		this.#standing = standing;
@@ -66,12 +68,18 @@ export class Delivery {
 		return this.#isHeldUp;
 	}
 
-	/** Delivers what the reader has read since the last delivery. @throws what the spool's own disk says. */
-	async deliver(batch: Batch): Promise<void> {
+	/**
+	 * Delivers what the reader has read since the last delivery.
+	 *
+	 * @param whileWriting Called once, when the first lines are on their way: there is time until they are in their file.
+	 * @throws what the spool's own disk says.
+	 */
+	async deliver(batch: Batch, whileWriting?: () => void): Promise<void> {
 		const shipments = [...batch.outputs].map(([path, { lines, records, definition }]) =>
 			shipmentTo(path, lines.bytes, { records, definition }),
 		);
 		this.#others = new Set(batch.outputs.keys());
+		this.#whileWriting = whileWriting;
 		await this.#begin(shipments);
 	}
 
@@ -95,6 +103,7 @@ export class Delivery {
 		}
 		this.#shipments = [];
 		this.#retries.clear();
+		this.#whileWriting = undefined;
 		this.#isPending = false;
 		this.#standing.noteDelivered();
 	}
@@ -218,7 +227,10 @@ export class Delivery {
 			const before = shipment.writtenBytes;
 			try {
 				const { state } = shipment;
-				await (target === path ? this.#outputs : this.#aside).append(target, bytes.subarray(before), state);
+				const sink = target === path ? this.#outputs : this.#aside;
+				const work = sink.append(target, bytes.subarray(before), state);
+				this.#useTime();
+				await work;
 				shipment.writtenBytes = bytes.length;
 			} catch (error) {
 				if (error instanceof AppendError) shipment.writtenBytes += error.writtenBytes;
@@ -232,6 +244,12 @@ export class Delivery {
 				if (target !== path && parked !== undefined) parked.sizeBytes += shipment.writtenBytes - before;
 			}
 		}
+	}
+
+	#useTime(): void {
+		const whileWriting = this.#whileWriting;
+		this.#whileWriting = undefined;
+		whileWriting?.();
 	}
 
 	async #turnAside(shipment: Shipment, error: unknown): Promise<void> {

@@ -18,6 +18,7 @@ import { Quarantine } from "../spool/quarantine.ts";
 import { SpoolReader } from "../spool/spool-reader.ts";
 import { Alarm } from "./alarm.ts";
 import { Batch } from "./batch.ts";
+import { BatchReader } from "./batch-reader.ts";
 import { Damages } from "./damages.ts";
 import { Delivery } from "./delivery.ts";
 import { ErrorLog } from "./error-log.ts";
@@ -60,7 +61,7 @@ export class LogmanRun {
 	readonly #syncing: Syncing;
 	readonly #intake: Intake;
 	readonly #alarm: Alarm;
-	readonly #batch: Batch;
+	readonly #batches: BatchReader;
 	#syncedAtMs: number = performance.now();
 	#busyAtMs: number = performance.now();
 	/** Everything below it is to be drained before the logman leaves. */
@@ -79,12 +80,13 @@ export class LogmanRun {
 		this.#quarantine = new Quarantine(paths.quarantine);
 		this.#checkpoint = CheckpointFile.open(paths.checkpoint);
 		const rule = new OutputRule(paths.cacheDir, options.roots);
-		this.#batch = new Batch(rule, (memory) => this.#standing.outputs.isReading(memory));
 		this.#damages = new Damages(this.#quarantine, this.#errors);
 		this.#refusals = new Refusals(this.#quarantine, this.#errors);
 		if (control.replaced !== undefined) this.#damages.onReplacedControl(paths.control, control.replaced);
 		this.#before = resumePoint(control, this.#checkpoint, this.#damages);
 		this.#reader = new SpoolReader(control, this.#before, this.#damages, this.#checkpoint.isUncertain);
+		const newBatch = (): Batch => new Batch(rule, (memory) => this.#standing.outputs.isReading(memory));
+		this.#batches = new BatchReader(this.#reader, [newBatch(), newBatch()]);
 		this.#tails = new SavedTails(paths.parked);
 		this.#standing = openStanding({
 			checkpoint: this.#checkpoint,
@@ -120,7 +122,7 @@ export class LogmanRun {
 			delivery: this.#delivery,
 			damages: this.#damages,
 			refusals: this.#refusals,
-			batch: this.#batch,
+			batch: this.#batches.empty,
 		});
 		this.#intake.start();
 		this.#alarm.watchInbox(paths.inbox, () => this.#intake.notice());
@@ -219,16 +221,16 @@ export class LogmanRun {
 	/** Delivers what was begun, or the next batch. Returns whether more may wait. */
 	async #deliverNext(nowMs: number): Promise<boolean> {
 		if (this.#delivery.isPending) await this.#delivery.finish();
-		this.#batch.clear();
-		const { hasMore, failure } = this.#readBatch();
+		const { batch, hasMore, failure } = this.#batches.next(this.#stopAt);
 		this.#damages.settle();
-		const { records, unusable } = this.#batch;
+		const { records, unusable } = batch;
 		if (records > 0 || this.#reader.hasMoved) {
 			if (records > 0) this.#busyAtMs = nowMs;
 			// Behind the reading: what was read before the files were replaced is of the old ones.
 			this.#refuseReplaced();
 			if (unusable.length > 0) this.#refusals.setAside(unusable);
-			await this.#delivery.deliver(this.#batch);
+			const isFull = hasMore && failure === undefined;
+			await this.#delivery.deliver(batch, isFull ? () => this.#batches.readAhead(this.#stopAt) : undefined);
 		}
 		if (failure !== undefined) throw failure.cause;
 		// Under a flood as well: those who wait for what is written must hear of it.
@@ -239,16 +241,7 @@ export class LogmanRun {
 			this.#control.store("written", this.#reader.readBelow() % 2 ** 32);
 		}
 		if (this.#options.sync === "batch" && records > 0) await this.#syncing.now();
-		return hasMore;
-	}
-
-	/** What was read before a failure is a batch as well: the reader does not give it again. */
-	#readBatch(): { readonly hasMore: boolean; readonly failure?: { readonly cause: unknown } } {
-		try {
-			return { hasMore: this.#reader.read((record) => this.#batch.add(record), this.#stopAt) };
-		} catch (cause) {
-			return { hasMore: true, failure: { cause } };
-		}
+		return hasMore || this.#batches.hasAhead;
 	}
 
 	#syncIfDue(nowMs: number, hasMore: boolean): void {

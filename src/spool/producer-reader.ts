@@ -39,6 +39,8 @@ export class ProducerReader {
 	readonly chains: readonly [ChainReader, ChainReader];
 	/** End of what is delivered, by lane. */
 	readonly #delivered: [ChainPosition, ChainPosition];
+	/** End of the batch that is being delivered, by lane, while the next one is read ahead. */
+	readonly #batchEnd: [ChainPosition, ChainPosition];
 	/** Records appended when the lane was last read to its end, by lane; `undefined` while there may be more. */
 	readonly #exhaustedAt: [number | undefined, number | undefined] = [undefined, undefined];
 	readonly #control: ControlFile;
@@ -60,6 +62,7 @@ export class ProducerReader {
 		};
 		this.chains = [chain("priority"), chain("normal")];
 		this.#delivered = [this.chains[0].position, this.chains[1].position];
+		this.#batchEnd = [...this.#delivered];
 		this.checkAlive();
 	}
 
@@ -121,20 +124,33 @@ export class ProducerReader {
 		return Math.max(0, (this.appended(lane) - this.chains[lane].sequence) | 0);
 	}
 
-	/** The states of both chains, for a checkpoint. A chain that was never read has none. */
-	states(): readonly ChainState[] {
-		return this.chains.flatMap((chain, lane) => {
+	/** What is read from now on belongs to the batch behind the one that is being delivered. */
+	endBatch(): void {
+		this.#batchEnd[0] = this.chains[0].position;
+		this.#batchEnd[1] = this.chains[1].position;
+	}
+
+	/**
+	 * The states of both chains, for a checkpoint. A chain that was never read has none.
+	 *
+	 * @param isAhead Whether the next batch is read ahead: it is left out.
+	 */
+	states(isAhead: boolean): readonly ChainState[] {
+		return this.chains.flatMap((chain, index) => {
 			if (chain.nonce === undefined) return [];
-			const from = this.#delivered[lane as LaneIndex];
-			const to = this.hasUndelivered(lanes[lane as LaneIndex]) ? chain.position : from;
+			const lane = index as LaneIndex;
+			const from = this.#delivered[lane];
+			const end = isAhead ? this.#batchEnd[lane] : chain.position;
+			const to = ((from.sequence - end.sequence) | 0) === 0 ? from : end;
 			return [{ producer: this.number, nonce: chain.nonce, lane, from, to }];
 		});
 	}
 
-	/** Notes that all that was read is delivered. Nothing is told to the producer yet, see {@link publish}. */
-	markDelivered(): void {
-		this.#delivered[0] = this.chains[0].position;
-		this.#delivered[1] = this.chains[1].position;
+	/** Notes that all that was read is delivered, but for what was read ahead. Nothing is told yet, see {@link publish}. */
+	markDelivered(isAhead: boolean): void {
+		for (const lane of [0, 1] as const) {
+			this.#delivered[lane] = isAhead ? this.#batchEnd[lane] : this.chains[lane].position;
+		}
 	}
 
 	/** Tells the producer what is written, and which segments it may use again. Only after the checkpoint says so too. */

@@ -6,20 +6,19 @@
  * the normal lane, and does not starve it.
  */
 
-import { syncFolder } from "../platform/durable-file.ts";
 import { type LaneIndex, lanes } from "../shared/lane.ts";
 import { liftQueueNumber, type QueueNumber, queueNumber } from "../shared/numbers.ts";
 import type { Damage } from "./chain-reader.ts";
 import type { ChainState, Checkpoint } from "./checkpoint.ts";
 import type { ControlFile } from "./control-file.ts";
 import { Horizon } from "./horizon.ts";
-import { settleLeftovers } from "./leftovers.ts";
 import type { LogRecord } from "./log-record.ts";
 import { Merge, type Source } from "./merge.ts";
 import { producerNumbers } from "./numbering.ts";
 import { ProducerReader, type UntoldDrops } from "./producer-reader.ts";
 import type { Mutable } from "./read-record.ts";
 import { ReservedSpace } from "./reserved-space.ts";
+import { RetiredChains } from "./retired-chains.ts";
 import { type GarbledWord, WordWatch } from "./word-watch.ts";
 
 export interface SpoolReaderEvents {
@@ -41,9 +40,6 @@ export type DeliveredCounts = readonly (readonly [producer: ProducerReader, sequ
 export type Visit = (record: LogRecord) => "on" | "last";
 
 const livenessIntervalMs = 1000;
-/** With so many it is time to forget them: each checkpoint holds them. */
-const maxRetired = 1000;
-const settleIntervalMs = 60_000;
 const noLimit = Number.MAX_SAFE_INTEGER as QueueNumber;
 
 /** How a run of records of one chain has ended: another chain goes on, it has no more, or it was stopped (with its last one). */
@@ -65,19 +61,21 @@ export class SpoolReader {
 	#states: readonly ChainState[];
 	/** Whether there may be lanes that were read before and that the checkpoint does not name. */
 	readonly #isUncertain: boolean;
-	/** States of producers whose folder was removed, while a power failure may bring it back. */
-	readonly #retired: ChainState[] = [];
+	readonly #retired: RetiredChains;
 	/** Highest number read, by lane. */
 	readonly #highest: [number, number];
 	/** The same, of what is delivered. */
 	#delivered: readonly [number, number];
+	/** While the next batch is read ahead: the same, of all batches before it. */
+	#beforeAhead: readonly [number, number] | undefined;
+	/** Lowest number that the last reading gave. */
+	#lowestRead = Number.POSITIVE_INFINITY;
 	/** The horizon, while priority records below it may wait. */
 	#fixed: QueueNumber | undefined;
 	#lastHorizon: QueueNumber;
 	#discoveredAt: number | undefined;
 	#hasDiscovered = false;
 	#livenessAtMs = 0;
-	#settleAtMs = 0;
 
 	/** @param isUncertain Whether the checkpoint may be older than what was delivered. */
 	constructor(
@@ -94,6 +92,7 @@ export class SpoolReader {
 		if (control.recountSlots()) events.onMended?.("slots that have an owner were not looked at");
 		this.#horizon = new Horizon(control, this.#lastHorizon, events.onSuspect);
 		this.#reserved = new ReservedSpace(control);
+		this.#retired = new RetiredChains(control);
 		this.#watch = new WordWatch(control, (garbled) => events.onGarbled?.(garbled));
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
@@ -139,6 +138,7 @@ export class SpoolReader {
 	 */
 	read(visit: Visit, stopAt?: number): boolean {
 		const floor = this.#floor;
+		this.#lowestRead = Number.POSITIVE_INFINITY;
 		this.#lastHorizon = this.#fixed ?? this.#readHorizon();
 		if (stopAt !== undefined) {
 			const stop = liftQueueNumber(stopAt, this.#lastHorizon);
@@ -184,9 +184,27 @@ export class SpoolReader {
 		for (const lane of [0, 1] as const) this.#readLane(lane, noLimit, visit);
 	}
 
-	/** Where all chains stand, for a checkpoint; also those whose folder is gone, while that is not on the disk. */
+	/**
+	 * What is read from now on is the batch behind the one that is being delivered: no state tells of it, and it is not
+	 * delivered with that one. Until {@link takeAhead}.
+	 */
+	beginAhead(): void {
+		for (const producer of this.#producers.values()) producer.endBatch();
+		this.#beforeAhead = [...this.#highest];
+	}
+
+	/** What was read ahead is the batch that is to be delivered now. All before it is delivered. */
+	takeAhead(): void {
+		this.#beforeAhead = undefined;
+	}
+
+	/**
+	 * Where all chains stand, for a checkpoint, up to the end of the batch that is to be delivered; also those whose folder
+	 * is gone, while that is not on the disk.
+	 */
 	states(): readonly ChainState[] {
-		return [...[...this.#producers.values()].flatMap((producer) => producer.states()), ...this.#retired];
+		const isAhead = this.#beforeAhead !== undefined;
+		return [...[...this.#producers.values()].flatMap((producer) => producer.states(isAhead)), ...this.#retired.states];
 	}
 
 	/** Whether something was read, or passed over as no record, since the last delivery. */
@@ -195,10 +213,11 @@ export class SpoolReader {
 		return false;
 	}
 
-	/** Notes that all that was read is delivered. */
+	/** Notes that all that was read is delivered, but for what was read ahead. */
 	markDelivered(): void {
-		for (const producer of this.#producers.values()) producer.markDelivered();
-		this.#delivered = [...this.#highest];
+		const isAhead = this.#beforeAhead !== undefined;
+		for (const producer of this.#producers.values()) producer.markDelivered(isAhead);
+		this.#delivered = this.#beforeAhead ?? [...this.#highest];
 	}
 
 	/** Tells producers what is written. Only after a checkpoint says so too. */
@@ -218,12 +237,13 @@ export class SpoolReader {
 		this.#control.whileTelling(() => {
 			for (const [producer, delivered] of counts) producer.publishDurable(delivered);
 		});
-		this.#forgetRetired();
+		this.#retired.forget();
 	}
 
-	/** Number below which every record is read. */
+	/** Number below which every record is read, and not only ahead. */
 	readBelow(): QueueNumber {
 		let lowest = this.#lastHorizon;
+		if (this.#beforeAhead !== undefined && this.#lowestRead < lowest) lowest = this.#lowestRead as QueueNumber;
 		for (const producer of this.#producers.values()) {
 			for (const lane of [0, 1] as const) {
 				if (!producer.refresh(lane)) continue;
@@ -251,7 +271,7 @@ export class SpoolReader {
 		for (const producer of this.#producers.values()) {
 			if (!producer.isFinished) continue;
 			for (const lane of [0, 1] as const) this.#tellLostTail(producer, lane);
-			this.#retired.push(...producer.states());
+			this.#retired.add(producer.states(false));
 			const untold = producer.retire();
 			// Only now: as long as its folder is there, the checkpoint has to say that it is delivered.
 			this.#producers.delete(producer.number);
@@ -259,25 +279,8 @@ export class SpoolReader {
 			this.#states = this.#states.filter((state) => state.producer !== producer.number);
 			if (untold.count > 0) drops.push(untold);
 		}
-		if (this.#retired.length > maxRetired) this.#forgetRetired();
-		this.#settleLeftovers(this.#producers.size < before);
+		this.#retired.settle(this.#producers.size < before && this.#producers.size === 0);
 		return drops;
-	}
-
-	/** At the start, when the last producer has gone, and now and then. */
-	#settleLeftovers(hasRetired: boolean): void {
-		const nowMs = performance.now();
-		const isDue = nowMs >= this.#settleAtMs || (hasRetired && this.#producers.size === 0);
-		if (!isDue) return;
-		this.#settleAtMs = nowMs + settleIntervalMs;
-		settleLeftovers(this.#control);
-	}
-
-	/** A folder that a power failure brings back must be known as delivered: its names go first. */
-	#forgetRetired(): void {
-		if (this.#retired.length === 0) return;
-		syncFolder("producer.sync-retired", this.#control.paths.producers);
-		this.#retired.length = 0;
 	}
 
 	/** Looks for dead producers, and now and then for what they left counted: once a second at most, or now. */
@@ -307,7 +310,7 @@ export class SpoolReader {
 		}
 		if (!this.#hasDiscovered) {
 			// What a logman before this one retired.
-			this.#retired.push(...this.#states.filter(({ producer }) => !this.#producers.has(producer)));
+			this.#retired.add(this.#states.filter(({ producer }) => !this.#producers.has(producer)));
 		}
 		// Only now: where descriptors run out in between, the rest is met the next time.
 		this.#discoveredAt = opened;
@@ -364,7 +367,7 @@ export class SpoolReader {
 
 	/** Hands the records of one chain to `visit` as long as no other has a lower number. */
 	#visitRun(source: Source, nextOther: number, lane: LaneIndex, visit: Visit): RunEnd {
-		const delivered = this.#delivered[lane];
+		const delivered = (this.#beforeAhead ?? this.#delivered)[lane];
 		const highest = this.#highest;
 		let record: Mutable<LogRecord> | undefined = this.#next(source);
 		while (record !== undefined) {
@@ -376,6 +379,7 @@ export class SpoolReader {
 			// Within a batch the order is by number; only what an earlier batch has passed is late.
 			record.late = queue < delivered;
 			if (queue > highest[lane]) highest[lane] = queue;
+			if (queue < this.#lowestRead) this.#lowestRead = queue;
 			const answer = visit(record);
 			this.#take(source, record.sequence);
 			record = this.#next(source);

@@ -47,6 +47,8 @@ export class SpoolUnderTest {
 	reader: SpoolReader;
 	readonly #model: SpoolModel;
 	#checkpoint: CheckpointFile;
+	/** What was read ahead and is not delivered. */
+	#ahead: readonly ReadRecord[] | undefined;
 
 	constructor(model: SpoolModel) {
 		this.#model = model;
@@ -56,8 +58,22 @@ export class SpoolUnderTest {
 		this.reader = new SpoolReader(this.control, undefined, this.notes);
 	}
 
-	/** One batch of at most `count` records; afterwards the reader goes on, or the next one takes over. */
-	deliver(count: number, crash: Crash): void {
+	/**
+	 * One batch of at most `count` records, after the one that was read ahead; afterwards the reader goes on, or the next one
+	 * takes over. Of the batch behind it up to `aheadCount` records are read while its output is written.
+	 */
+	deliver(count: number, crash: Crash, aheadCount = 0): void {
+		const ahead = this.#ahead;
+		if (ahead !== undefined) {
+			this.#ahead = undefined;
+			this.reader.takeAhead();
+			this.#deliverBatch(ahead, crash, 0);
+			if (crash !== "none") return;
+		}
+		this.#deliverBatch(this.#read(count), crash, aheadCount);
+	}
+
+	#read(count: number): readonly ReadRecord[] {
 		const batch: ReadRecord[] = [];
 		this.reader.read((record) => {
 			batch.push(copyOf(record));
@@ -65,12 +81,20 @@ export class SpoolUnderTest {
 		});
 		expect(batch.length).toBeLessThanOrEqual(count);
 		this.#model.checkBatch(batch);
+		return batch;
+	}
+
+	#deliverBatch(batch: readonly ReadRecord[], crash: Crash, aheadCount: number): void {
 		const ofLiving = this.#numbersOfLiving(batch);
 		if (crash === "read") return this.restart(undefined, false);
 		if (crash === "intent torn") return this.#tearAndRestart(batch, false);
 		this.#writeCheckpoint();
 		if (crash === "intended") return this.restart(batch, false);
 		this.#model.deliver(batch);
+		if (aheadCount > 0) {
+			this.reader.beginAhead();
+			this.#ahead = this.#read(aheadCount);
+		}
 		if (crash === "written") return this.restart(batch, true);
 		this.reader.markDelivered();
 		if (crash === "delivered") return this.restart(batch, true);
@@ -90,6 +114,7 @@ export class SpoolUnderTest {
 	 * @param confirmed Numbers of records that are known to be confirmed though the checkpoint does not say so.
 	 */
 	restart(begun: readonly ReadRecord[] | undefined, isWritten: boolean, confirmed?: ReadonlySet<number>): void {
+		this.#ahead = undefined;
 		this.reader.close();
 		this.#checkpoint.close();
 		this.#checkpoint = CheckpointFile.open(this.control.paths.checkpoint);
