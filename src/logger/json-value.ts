@@ -153,7 +153,7 @@ function writeByKind(value: object, walk: Walk, key: string | number, mayConvert
 	const isArray = Array.isArray(value);
 	const prototype: unknown = isArray ? null : Object.getPrototypeOf(value);
 	const isPlain = prototype === Object.prototype || prototype === null;
-	const isUnusual = !isPlain && mayBeBuiltIn(prototype as object);
+	const isUnusual = !isPlain && mayBeBuiltIn(value, prototype as object);
 	if (isUnusual && writeBuiltIn(value, walk)) return true;
 	if (mayConvert) {
 		const { toJSON } = value as { readonly toJSON?: unknown };

@@ -61,8 +61,8 @@ export class BatchReader {
 	}
 
 	#read(batch: Batch, stopAt: number | undefined): ReadBatch {
-		batch.clear();
 		try {
+			batch.clear();
 			return { batch, hasMore: this.#reader.read((record) => batch.add(record), stopAt) };
 		} catch (cause) {
 			return { batch, hasMore: true, failure: { cause } };

@@ -293,11 +293,15 @@ export class ChainReader {
 	 * beginning when no checkpoint says where that is.
 	 */
 	#skipLostLink(): boolean {
-		if (!this.#isFinal && !this.#isStuck && this.#nonce !== undefined) return false;
+		const isSettled = !this.#isFinal && !this.#isStuck && this.#nonce !== undefined;
+		// A place that was guessed when a checkpoint was lost, and stored with the next one: the segment itself is somewhere.
+		const isGuessed = this.#isUnproven && this.#segment === undefined;
+		if (isSettled && !isGuessed) return false;
 		const lowest = this.#segment === undefined ? this.#index : this.#index + 1;
 		const found = this.#findFrom(lowest);
 		if (this.#segment === undefined && this.#isFinal && found?.index !== this.#index) this.#tellLost();
 		if (found === undefined || (found.place === this.#place && found.index === this.#index)) return false;
+		if (isSettled && found.index !== this.#index) return false;
 		if (this.#segment !== undefined && this.#isStuck) {
 			if (!this.#isFinal && this.#behind !== found.index) {
 				// All that was committed before that segment was begun can be read now: once more through this one.

@@ -339,9 +339,10 @@ export class Producer {
 		// What the other lane holds free is room as well.
 		if (next === undefined && this.#chains[lane === 0 ? 1 : 0].giveBack()) next = chain.next(needed, force);
 		if (next === undefined) return false;
+		// What needs stack comes first: were the end written and the chain not advanced, no later call could write.
 		if (current !== undefined) {
-			writeEnd(current, next);
 			this.#upkeep.soon(prepareDelayMs);
+			writeEnd(current, next);
 		}
 		chain.advance(next);
 		return true;

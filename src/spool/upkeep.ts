@@ -3,6 +3,8 @@
  * when it rests. Its timers keep no process alive.
  */
 
+import { monotonicMs } from "../platform/monotonic-clock.ts";
+
 /** A producer that has appended nothing for so long rests. */
 const restMs = 5000;
 
@@ -10,7 +12,7 @@ export class Upkeep {
 	readonly #work: () => void;
 	readonly #rest: () => boolean;
 	#soon: NodeJS.Timeout | undefined;
-	/** When that is due, by `performance.now()`. */
+	/** When that is due, by `monotonicMs`. */
 	#dueMs = 0;
 	#later: NodeJS.Timeout | undefined;
 
@@ -26,7 +28,7 @@ export class Upkeep {
 
 	/** Lets the work be done in `delayMs`, or earlier where it is due by then. */
 	soon(delayMs: number): void {
-		const dueMs = performance.now() + delayMs;
+		const dueMs = monotonicMs() + delayMs;
 		if (this.#soon === undefined || dueMs < this.#dueMs) {
 			clearTimeout(this.#soon);
 			this.#dueMs = dueMs;

@@ -76,6 +76,16 @@ describe("valueText", () => {
 		expect(encode(dates)).toBe(JSON.stringify(dates));
 	});
 
+	it("tells of an error that was given the prototype of a class which extends nothing", () => {
+		class Legacy {
+			name = "LegacyError";
+		}
+		const error = Object.setPrototypeOf(Object.assign(new Error("refused"), { code: 5 }), Legacy.prototype) as object;
+		expect(JSON.parse(encode({ error }) ?? "")).toMatchObject({
+			error: { message: "refused", stack: expect.stringContaining("refused"), properties: { code: 5 } },
+		});
+	});
+
 	it("tells what is built in also behind a class of the application", () => {
 		class Named extends Map<string, number> {}
 		class Times extends Date {}

@@ -43,6 +43,8 @@ export const threads: number = Math.max(1, Number(process.env["UV_THREADPOOL_SIZ
 /** For how long a mount that has not answered counts as unreliable. */
 const unreliableMs = 60_000;
 const maxKnownPaths = 16_384;
+/** The last part of a call's time, counted only from when this process looks again. */
+const longestGraceMs = 100;
 
 export class SlowCalls {
 	/** Calls that are waited for. */
@@ -177,8 +179,12 @@ function stalled(path: string): StalledError {
 async function endsWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
 	let timer: NodeJS.Timeout | undefined;
 	const late = new Promise<boolean>((resolve) => {
-		// An answer that came while this process itself was stopped is heard first.
-		timer = setTimeout(() => setImmediate(() => setImmediate(() => resolve(false))), limitMs);
+		// An answer that came while this process itself was stopped, or busy, is heard first; and what a call of several steps
+		// has still to do then gets a moment of its own.
+		const graceMs = Math.min(longestGraceMs, limitMs / 2);
+		timer = setTimeout(() => {
+			timer = setTimeout(() => setImmediate(() => setImmediate(() => resolve(false))), graceMs);
+		}, limitMs - graceMs);
 	});
 	const ended = work.then(
 		() => true,
