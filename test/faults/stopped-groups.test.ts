@@ -12,7 +12,7 @@ import { fixturePath, startFixture } from "../fixture-process.ts";
 import { LineWriter } from "../line-writer.ts";
 import { cacheDirectory, endProcess, linesOf, logmanPid, until } from "../running-logman.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { expectOneOrder, jsonLinesOf, SelfStopper, stateOf, untilStopped } from "./stopped-processes.ts";
+import { commitStep, expectOneOrder, jsonLinesOf, SelfStopper, stateOf, untilStopped } from "./stopped-processes.ts";
 
 let cacheDir: string;
 let path: string;
@@ -21,9 +21,6 @@ beforeEach(() => {
 	cacheDir = cacheDirectory();
 	path = join(temporaryDirectory(), "app.log");
 });
-
-/** The number is taken, the record is not committed: see stopped-producers.test.ts. */
-const commitStep = 4;
 
 interface Group {
 	readonly logman: number;

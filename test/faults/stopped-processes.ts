@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
+import { controlWords } from "../../src/spool/control-layout.ts";
 import { type FixtureProcess, startFixture } from "../fixture-process.ts";
 import { linesOf } from "../running-logman.ts";
 
@@ -23,6 +24,25 @@ export async function untilStopped(pid: number): Promise<void> {
 
 type Verb = "open" | "log" | "debug" | "roll" | "close";
 
+/** Number of a step, from 1, or its name; see test/fixtures/stopped-producer.ts. 0 is none. */
+type Step = number | string;
+
+/**
+ * Steps of an append: the look at the counter, bound, number, commit, count, end of the bound, and the look whether the
+ * logman sleeps. Those of docs/crash-points.md have their names from there, and each is a stop before it.
+ */
+export const appendSteps = [
+	"append.bound",
+	"bound-store",
+	"append.number",
+	"append.commit",
+	"append.count",
+	"append.clear",
+	`load:${controlWords.sleeping}`,
+] as const;
+/** The number is taken and the record is not committed. */
+export const commitStep = "append.commit" satisfies (typeof appendSteps)[number];
+
 /** A producer that stops itself; see test/fixtures/stopped-producer.ts. */
 export class SelfStopper {
 	readonly name: string;
@@ -42,14 +62,14 @@ export class SelfStopper {
 		return this.answer();
 	}
 
-	/** Does something, and stops itself before a step of it. Resolves when it is stopped. */
-	async stopIn(verb: Verb, step: number, text = ""): Promise<void> {
+	/** Does something, and stops itself before a step of it. Resolves when it is stopped; fails where there is no such step. */
+	async stopIn(verb: Verb, step: Step, text = ""): Promise<void> {
 		this.begin(verb, step, text);
-		await untilStopped(this.fixture.pid);
+		if (!(await this.settled())) throw new Error(`${verb} has no step ${step}: ${(await this.answer()).join(", ")}`);
 	}
 
-	/** Begins something, and stops itself before a step of it if there are so many. */
-	begin(verb: Verb, step: number, text = ""): void {
+	/** Begins something, and stops itself before a step of it if there is such a one. */
+	begin(verb: Verb, step: Step, text = ""): void {
 		if (verb === "log" || verb === "debug") this.logged += 1;
 		this.fixture.tell(`${verb} ${step} ${text}`);
 		this.#answer = this.fixture.line().then((line) => JSON.parse(line) as string[]);

@@ -5,14 +5,17 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, test } from "vitest";
+import { crashPoints } from "../../scripts/crash-points.mjs";
+import { ControlFile } from "../../src/spool/control-file.ts";
+import { slotWords } from "../../src/spool/control-layout.ts";
 import { passOverMs } from "../../src/spool/horizon.ts";
 import { spoolPaths } from "../../src/spool/paths.ts";
 import { type FixtureProcess, startFixture } from "../fixture-process.ts";
 import { LineWriter } from "../line-writer.ts";
 import { cacheDirectory, linesOf, until } from "../running-logman.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { expectOneOrder, jsonLinesOf, SelfStopper } from "./stopped-processes.ts";
+import { appendSteps, commitStep, expectOneOrder, jsonLinesOf, SelfStopper } from "./stopped-processes.ts";
 
 let cacheDir: string;
 let path: string;
@@ -21,11 +24,6 @@ beforeEach(() => {
 	cacheDir = cacheDirectory();
 	path = join(temporaryDirectory(), "app.log");
 });
-
-/** Steps of an append: counter, bound, number, commit, count, end of the bound, and the look whether the logman sleeps. */
-const appendSteps = [1, 2, 3, 4, 5, 6, 7] as const;
-/** The number is taken and the record is not committed. */
-const commitStep = 4;
 
 async function startLogman(options: object = {}): Promise<FixtureProcess> {
 	const logman = startFixture("logman-process", cacheDir, JSON.stringify(options));
@@ -52,6 +50,26 @@ async function logOthers(writer: LineWriter, count: number, what: string): Promi
 
 const otherLines = (): string[] => linesOf(path).filter((line) => line.startsWith("other "));
 
+/** The slots of producers that have appended once, and are stopped at each step of the next append, in any order. */
+function expectSlotsAsStopped(): void {
+	const control = ControlFile.open(cacheDir);
+	const { words } = control.mapping;
+	const found: string[] = [];
+	for (let slot = 0; slot < control.load("slotsUsed"); slot++) {
+		const at = control.slotWord(slot);
+		const appended = (words[at + slotWords.appended] as number) + (words[at + slotWords.appended + 1] as number);
+		// Somebody else has logged more.
+		if (appended <= 2) found.push(`${appended} appended, bound ${words[at + slotWords.bound] === 0 ? "none" : "set"}`);
+	}
+	control.close();
+	const clearStep = appendSteps.indexOf("append.clear");
+	const meant = appendSteps.map((_, index) => {
+		const isBound = index >= appendSteps.indexOf("append.number") && index <= clearStep;
+		return `${index >= clearStep ? 2 : 1} appended, bound ${isBound ? "set" : "none"}`;
+	});
+	expect(found.toSorted()).toEqual(meant.toSorted());
+}
+
 async function afterDeadline(): Promise<void> {
 	await sleep(passOverMs * 1.5);
 }
@@ -62,15 +80,22 @@ function expectNothingDamaged(): void {
 	expect(existsSync(paths.errorLog) ? readFileSync(paths.errorLog, "utf8") : "").toBe("");
 }
 
+test("the steps of an append at which producers are stopped are all that the code names", () => {
+	const named = crashPoints().filter(({ name }) => name.startsWith("append."));
+	const stoppedAt = appendSteps.filter((name) => name.startsWith("append."));
+	expect(stoppedAt.toSorted()).toEqual(named.map(({ name }) => name).toSorted());
+});
+
 describe.each(["log", "debug"] as const)("producers stopped at each step of an append (%s)", (verb) => {
 	async function stopped(): Promise<{ stoppers: SelfStopper[]; others: LineWriter; expected: string[] }> {
 		await startLogman();
 		const others = new LineWriter(cacheDir);
 		onTestFinished(() => others.close());
-		const stoppers = await Promise.all(appendSteps.map((step) => openedStopper(`step-${step}`)));
+		const stoppers = await Promise.all(appendSteps.map((_, index) => openedStopper(`step-${index + 1}`)));
 		for (const stopper of stoppers) await stopper.run(verb, "first");
 		const expected = await logOthers(others, 5, "before");
-		await Promise.all(stoppers.map((stopper, index) => stopper.stopIn(verb, index + 1, "stopped")));
+		await Promise.all(stoppers.map((stopper, index) => stopper.stopIn(verb, appendSteps[index] as string, "stopped")));
+		expectSlotsAsStopped();
 		expected.push(...(await logOthers(others, 300, "meanwhile")));
 		await afterDeadline();
 		return { stoppers, others, expected };
@@ -79,7 +104,10 @@ describe.each(["log", "debug"] as const)("producers stopped at each step of an a
 	it("lose nothing when they are continued; what they commit late is marked", async () => {
 		const { stoppers, others, expected } = await stopped();
 		for (const stopper of stoppers) stopper.continue();
-		for (const stopper of stoppers) await stopper.answer();
+		for (const stopper of stoppers) {
+			// All there are, each in its place: who has woken the logman behind them has more.
+			expect((await stopper.answer()).slice(0, appendSteps.length)).toEqual(appendSteps);
+		}
 		for (const stopper of stoppers) await stopper.run(verb, "last");
 		expected.push(...(await logOthers(others, 5, "after")));
 		await until(() => jsonLinesOf(path).length === 3 * stoppers.length);
@@ -88,7 +116,7 @@ describe.each(["log", "debug"] as const)("producers stopped at each step of an a
 			const lines = jsonLinesOf(path, name);
 			expect(lines.map(({ msg }) => msg)).toEqual(["first", "stopped", "last"]);
 			// All that others logged was in the normal lane: in the other one nothing of theirs was passed.
-			const late = index + 1 === commitStep ? ["stopped"] : [];
+			const late = appendSteps[index] === commitStep ? ["stopped"] : [];
 			const wasPassed = verb === "log" || lines.some(({ late: isLate }) => isLate === true);
 			expect(lines.filter((line) => line.late === true).map(({ msg }) => msg)).toEqual(wasPassed ? late : []);
 		}
@@ -104,7 +132,7 @@ describe.each(["log", "debug"] as const)("producers stopped at each step of an a
 		expect(otherLines()).toEqual(expected);
 		for (const [index, { name }] of stoppers.entries()) {
 			const messages = jsonLinesOf(path, name).map(({ msg }) => msg);
-			expect(messages).toEqual(index + 1 > commitStep ? ["first", "stopped"] : ["first"]);
+			expect(messages).toEqual(index > appendSteps.indexOf(commitStep) ? ["first", "stopped"] : ["first"]);
 		}
 		expectNothingDamaged();
 	});
@@ -240,8 +268,7 @@ describe("producers stopped in a change of segments", () => {
 		"lose nothing where it %s, and nothing of theirs is overwritten",
 		async (_, warmRolls, isFresh, kind) => {
 			const names = await stopAtEach(warmRolls, isFresh, false);
-			expect(names.flat()).toContain("segment.begin");
-			expect(names.flat()).toContain(kind);
+			expect(names.flat()).toEqual(expect.arrayContaining(["segment.begin", kind, ...appendSteps]));
 			console.info(`stopped before each of ${Math.max(...names.map(({ length }) => length))} steps`);
 		},
 		120_000,
