@@ -11,7 +11,7 @@ test("a short soak measures everything, and all its processes end in order", asy
 	soak.process.stderr.on("data", (text) => (said += text));
 	await soak.ended();
 	const [verdict = "", , ...rows] = said.trimEnd().split("\n");
-	expect(verdict).toMatch(/^soak: 0\.2 minutes, 12 samples, \d+ threads ended: /);
+	expect(verdict).toMatch(/^soak: 0\.2 minutes, 12 samples, \d+ threads ended, of each of which koffi keeps \d+ KiB: /);
 	// What is left counted, reported or running at the end is no matter of time.
 	expect(verdict).not.toMatch(/ended with|reported|are counted/);
 	expect(rows).toHaveLength(measures.length);
@@ -33,5 +33,7 @@ test("a figure that grows with time is found, one that swings is not", () => {
 	expect(judge(leaking).grown).toEqual(expect.arrayContaining(countedOnes));
 	const swelling = samples((second) => 2 ** 20 * (100 + second / 10));
 	expect(judge(swelling).grown).toEqual(measures.map(({ name }) => name));
+	const others = measures.map(({ name }) => name).filter((name) => name !== "producer RSS");
+	expect(judge(swelling, new Map([["producer RSS", 2 ** 20 * 60]])).grown).toEqual(others);
 	expect(judge(samples(() => Number.NaN)).grown).toEqual(measures.map(({ name }) => name));
 });
