@@ -7,6 +7,7 @@ import { syncFolder } from "../platform/durable-file.ts";
 import type { ChainState } from "./checkpoint.ts";
 import type { ControlFile } from "./control-file.ts";
 import { settleLeftovers } from "./leftovers.ts";
+import type { GarbledWord } from "./word-watch.ts";
 
 /** With so many it is time to forget them: each checkpoint holds them. */
 const maxRetired = 1000;
@@ -14,11 +15,13 @@ const settleIntervalMs = 60_000;
 
 export class RetiredChains {
 	readonly #control: ControlFile;
+	readonly #onGarbled: (garbled: GarbledWord) => void;
 	readonly #states: ChainState[] = [];
 	#settleAtMs = 0;
 
-	constructor(control: ControlFile) {
+	constructor(control: ControlFile, onGarbled: (garbled: GarbledWord) => void) {
 		this.#control = control;
+		this.#onGarbled = onGarbled;
 	}
 
 	get states(): readonly ChainState[] {
@@ -42,6 +45,6 @@ export class RetiredChains {
 		const nowMs = performance.now();
 		if (nowMs < this.#settleAtMs && !isLastGone) return;
 		this.#settleAtMs = nowMs + settleIntervalMs;
-		settleLeftovers(this.#control);
+		settleLeftovers(this.#control, this.#onGarbled);
 	}
 }

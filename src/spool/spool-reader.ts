@@ -92,8 +92,9 @@ export class SpoolReader {
 		if (control.recountSlots()) events.onMended?.("slots that have an owner were not looked at");
 		this.#horizon = new Horizon(control, this.#lastHorizon, events.onSuspect);
 		this.#reserved = new ReservedSpace(control);
-		this.#retired = new RetiredChains(control);
-		this.#watch = new WordWatch(control, (garbled) => events.onGarbled?.(garbled));
+		const onGarbled = (garbled: GarbledWord): void => events.onGarbled?.(garbled);
+		this.#retired = new RetiredChains(control, onGarbled);
+		this.#watch = new WordWatch(control, onGarbled);
 		this.#states = checkpoint?.chains ?? [];
 		this.#delivered = checkpoint?.delivered ?? [0, 0];
 		this.#highest = [...this.#delivered];
